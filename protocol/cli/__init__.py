@@ -1,0 +1,59 @@
+"""The `ksamp` command: one module a subcommand, imported only when it is called.
+
+Exit codes: 0 accepted or done, 3 an honest "no output" (a test aborted, or nothing can be
+certified), 2 bad input.  Results go to stdout, progress and notes to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from protocol._version import __version__
+from protocol.errors import InputError
+
+# name -> (module that defines `command`, one-line help); the help stands here so that
+# `ksamp --help` imports nothing heavy.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+class _LazyGroup(click.Group):
+    """A click group that imports a subcommand's module only when the subcommand is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ksamp")
+def cli() -> None:
+    """Turn weak random bits into certified random bits with two devices nobody needs to trust."""
+
+
+def main() -> None:
+    """Entry point of the `ksamp` command."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except InputError as error:
+        click.echo(f"ksamp: error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        click.echo("ksamp: interrupted", err=True)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
