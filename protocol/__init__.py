@@ -1,4 +1,4 @@
-"""What the honest parties compute: from weak bits and recorded outcomes to certified random bits."""
+"""What the honest parties compute: from weak bits and outcomes to certified random bits."""
 
 from protocol._version import __version__
 

@@ -1,9 +1,5 @@
-"""The one exception of the package: an input that cannot be used, said in one line."""
+"""The project's input error, under the name that `protocol` uses."""
 
+from qdevices.errors import InputError
 
-class InputError(ValueError):
-    """An argument, file or request that cannot be used.
-
-    The message is a single line: what was wrong, the value found, and what was expected.
-    The command line prints it without a traceback and exits with code 2.
-    """
+__all__ = ["InputError"]

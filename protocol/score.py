@@ -1,0 +1,114 @@
+"""Score certificates: a factor F(x,u) per run that turns outcomes into certified min-entropy.
+
+For a table F with E[F(x,u)·q(x|u)^β | past] ≤ 1 for every no-signalling box and every ε-SV
+source (the power β at the starred setting pair only), the product of F·q^β over the runs is a
+supermartingale, and except with probability ε' (design 4.2)
+
+    −log₂ q(x|u,z,e)  ≥  (Σ_i log₂ F(x_i,u_i) − log₂(1/ε')) / β,
+
+also for the outcomes at the starred pair alone, which are all that enters the extractor.
+This module has the certificate as data and the closed form of design 4.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from protocol.setting_code import SettingCode, check_epsilon
+from qdevices.game import N_JOINT, N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
+
+#: Coefficients of (LP) in design 4.2 at u0 = (1,3): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
+S = 1 / 5
+C = 1 / 10
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreCertificate:
+    """A score table with the setting code and the ε for which it was proved.
+
+    Attributes:
+        kind: "closed-form" or "optimised".
+        code: the setting code; its `starred` pair is u0.
+        epsilon: the largest ε of the sources covered.
+        beta: the power β, 0 < β ≤ 1.
+        log2_factors: log₂ F(x,u), shape (81, 16), bits; −inf where F = 0.
+    """
+
+    kind: str
+    code: SettingCode
+    epsilon: float
+    beta: float
+    log2_factors: NDArray[np.float64]
+
+    def uncredited(self) -> NDArray[np.float64]:
+        """The factors for a starred run whose outcome does not enter the extractor, (16,) bits.
+
+        There F may be at most 1, so credits are cut to 0 and penalties stay (design 4.2).
+        """
+        cut: NDArray[np.float64] = np.minimum(self.log2_factors[self.code.starred], 0.0)
+        return cut
+
+    def score(self, counts: NDArray[np.int64], overflow: NDArray[np.int64] | None = None) -> float:
+        """Σ_i log₂F(x_i,u_i) in bits.
+
+        Args:
+            counts: runs with each setting and outcome, shape (81, 16).
+            overflow: those of `counts[starred]` whose outcome was not kept, shape (16,).
+        """
+        used = counts > 0
+        total = float((counts[used] * self.log2_factors[used]).sum())
+        if overflow is not None and overflow.any():
+            starred, spent = self.log2_factors[self.code.starred], overflow > 0
+            # A −inf factor is the same with and without credit, and has made `total` −inf.
+            spent &= np.isfinite(starred)
+            total += float((overflow[spent] * (self.uncredited() - starred)[spent]).sum())
+        return total
+
+    def min_entropy(self, score: float, log2_failure: float) -> float:
+        """Certified min-entropy in bits, except with probability 2**log2_failure."""
+        return (score + log2_failure) / self.beta
+
+
+def beta_limit(code: SettingCode, epsilon: float) -> float:
+    """Upper limit of β for the closed form: β·C·ρ(u) < 1 for all u, and β ≤ 1."""
+    return float(min(1.0, 1 / (C * code.rho(epsilon).max())))
+
+
+def closed_form(code: SettingCode, epsilon: float, beta: float) -> ScoreCertificate:
+    """The certificate of design 4.2 with s = 1/5, c = 1/10.
+
+    F = 1+βs' on (u0, X*), 1−βc' where B = 1 at u0, 1−βc'ρ(u) where B = 1 elsewhere, 1 otherwise;
+    F_lo = 1−βc, s' = F_lo·s, c' = F_lo·c.
+
+    Raises:
+        InputError: ε outside [0,½); a starred pair other than (1,3), for which alone (LP) holds
+            with these numbers; a code without a word for some pair; β outside (0, limit).
+    """
+    check_epsilon(epsilon)
+    if code.starred != STARRED_SETTING:
+        raise InputError(
+            f"the closed-form certificate needs the starred pair {STARRED_SETTING}, "
+            f"code {code.name!r} has {code.starred}"
+        )
+    if not code.settings_used.all():
+        missing = int(np.flatnonzero(~code.settings_used)[0])
+        raise InputError(
+            f"the closed-form certificate tests all 81 pairs, code {code.name!r} has no word "
+            f"for pair {missing}"
+        )
+    rho = code.rho(epsilon)
+    if not 0 < beta <= 1 or beta * C * rho.max() >= 1:
+        raise InputError(
+            f"beta {beta} is outside (0, {beta_limit(code, epsilon):.6g}) for epsilon {epsilon}"
+        )
+    floor = 1 - beta * C
+    log2_factors = np.zeros((N_PAIRS, N_JOINT))
+    penalty = np.log1p(-beta * floor * C * rho) / np.log(2)
+    log2_factors[:] = np.where(losing_table(), penalty[:, None], 0.0)
+    log2_factors[STARRED_SETTING, starred_outcomes()] = np.log1p(beta * floor * S) / np.log(2)
+    log2_factors.setflags(write=False)
+    return ScoreCertificate("closed-form", code, epsilon, beta, log2_factors)

@@ -1,0 +1,226 @@
+"""From weak bits to settings: setting codes and what an ε-SV source can do to them.
+
+A code reads `bits_per_run` bits (first bit most significant) as a word and looks up the
+setting pair.  An ε-Santha-Vazirani source chooses, for every bit and knowing all earlier ones,
+a probability between ½−ε and ½+ε; the extreme probabilities of a set of words over all such
+sources, and the extreme ratios ρ(u), follow from a recursion over the bit tree from the
+leaves (design 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from protocol.errors import InputError
+from qdevices.game import N_PAIRS, N_SETTINGS, STARRED_SETTING
+
+MAX_BITS_PER_RUN = 20
+
+
+def check_epsilon(epsilon: float) -> float:
+    """Return `epsilon` if 0 ≤ ε < ½.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if not 0 <= epsilon < 0.5:  # also catches nan
+        raise InputError(f"epsilon {epsilon} is outside [0, 0.5)")
+    return epsilon
+
+
+@dataclass(frozen=True)
+class SettingCode:
+    """A map from words of weak bits to setting pairs.
+
+    Attributes:
+        name: how the code is called on the command line and in files.
+        words: setting pair 0..80 of each word, length 2**bits_per_run.
+        starred: the setting pair u0 whose outcomes enter the extractor.
+
+    Raises:
+        InputError: a number of words that is no power of two (or above 2**20), a setting
+            outside 0..80, or a starred pair that no word selects.
+    """
+
+    name: str
+    words: tuple[int, ...]
+    starred: int = STARRED_SETTING
+
+    def __post_init__(self) -> None:
+        count = len(self.words)
+        if count < 2 or count & (count - 1) or count > 2**MAX_BITS_PER_RUN:
+            raise InputError(
+                f"setting code {self.name!r} has {count} words, expected a power of two from 2 "
+                f"to 2**{MAX_BITS_PER_RUN}"
+            )
+        for word, setting in enumerate(self.words):
+            if not 0 <= setting < N_PAIRS:
+                raise InputError(
+                    f"setting code {self.name!r} maps word {word} to {setting}, "
+                    f"expected 0..{N_PAIRS - 1}"
+                )
+        if self.starred not in self.words:
+            raise InputError(
+                f"setting code {self.name!r} has no word for its starred pair {self.starred}"
+            )
+
+    @property
+    def bits_per_run(self) -> int:
+        """Weak bits read in each run."""
+        return len(self.words).bit_length() - 1
+
+    @property
+    def table(self) -> NDArray[np.uint8]:
+        """The setting pair of each word, shape (2**bits_per_run,) uint8."""
+        return np.array(self.words, dtype=np.uint8)
+
+    @property
+    def settings_used(self) -> NDArray[np.bool_]:
+        """Which setting pairs have a word, a mask of shape (81,)."""
+        return np.bincount(self.table, minlength=N_PAIRS) > 0
+
+    def decode(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Setting pairs of a bit string, shape (n,) uint8 from (n*bits_per_run,) uint8.
+
+        Raises:
+            InputError: a length that is no multiple of `bits_per_run`.
+        """
+        width = self.bits_per_run
+        if len(bits) % width:
+            raise InputError(f"{len(bits)} bits are no multiple of {width} bits per run")
+        place = 1 << np.arange(width - 1, -1, -1, dtype=np.int64)
+        words: NDArray[np.int64] = bits.reshape(-1, width) @ place
+        return self.table[words]
+
+    def probabilities(self, word_probabilities: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Probability of each setting pair, shape (81,); words uniform unless given."""
+        weights = None if word_probabilities is None else np.asarray(word_probabilities)
+        counts = np.bincount(self.table, weights=weights, minlength=N_PAIRS)
+        return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+    def extreme_probabilities(
+        self, epsilon: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and largest probability of each setting pair over all ε-SV sources, (81,) each."""
+        check_epsilon(epsilon)
+        leaves = (self.table[None, :] == np.arange(N_PAIRS)[:, None]).astype(np.float64)
+        return -sv_maximum(-leaves, epsilon), sv_maximum(leaves, epsilon)
+
+    def rho(self, epsilon: float) -> NDArray[np.float64]:
+        """ρ(u) = sup over ε-SV sources of ν(u0)/ν(u), shape (81,); inf where u has no word.
+
+        Computed by Dinkelbach's iteration on the same tree recursion, then widened by 1e-12
+        so that rounding never makes it too small.
+        """
+        check_epsilon(epsilon)
+        star = (self.table == self.starred).astype(np.float64)
+        result = np.full(N_PAIRS, np.inf)
+        for setting in np.flatnonzero(self.settings_used):
+            other = (self.table == setting).astype(np.float64)
+            result[setting] = sv_ratio(star, other, epsilon) * (1 + 1e-12)
+        result[self.starred] = 1.0
+        return result
+
+    def rho_exact(self, epsilon: Fraction) -> dict[int, Fraction]:
+        """ρ(u) as exact rationals, for the settings that have a word (slow, for verification)."""
+        check_epsilon(float(epsilon))
+        star = np.array([Fraction(int(w == self.starred)) for w in self.words], dtype=object)
+        result = {}
+        for setting in (int(u) for u in np.flatnonzero(self.settings_used)):
+            other = np.array([Fraction(int(w == setting)) for w in self.words], dtype=object)
+            result[setting] = sv_ratio(star, other, epsilon)
+        return result
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary for JSON files."""
+        return {"name": self.name, "words": list(self.words), "starred": self.starred}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SettingCode:
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: missing or unusable entries.
+        """
+        try:
+            words = tuple(int(w) for w in data["words"])
+            return cls(str(data["name"]), words, int(data["starred"]))
+        except (KeyError, TypeError) as error:
+            raise InputError(f"setting code {dict(data)!r:.80} is incomplete: {error}") from None
+
+
+def sv_maximum(leaves: NDArray[Any], epsilon: Any) -> NDArray[Any]:
+    """Largest expectation of a function of the word over all ε-SV sources.
+
+    `leaves` has shape (..., 2**b), the value at each word; the result has shape (...).  Works
+    for floats and for object arrays of fractions.  The least expectation is minus the largest
+    of minus the function.
+    """
+    value = leaves
+    half = Fraction(1, 2) if value.dtype == object else 0.5
+    while value.shape[-1] > 1:
+        low, high = value[..., 0::2], value[..., 1::2]
+        value = (half + epsilon) * np.maximum(low, high) + (half - epsilon) * np.minimum(low, high)
+    return np.asarray(value[..., 0])
+
+
+def sv_ratio(numerator: NDArray[Any], denominator: NDArray[Any], epsilon: Any) -> Any:
+    """sup over ε-SV sources of E[numerator]/E[denominator], functions of the word, (2**b,) each.
+
+    Dinkelbach: from λ, let the source maximise E[numerator − λ·denominator] and take the ratio
+    that this source attains as the next λ; λ grows until it repeats, when it is the supremum
+    (finitely many deterministic lean patterns exist).  Exact for object arrays of fractions.
+    """
+    exact = numerator.dtype == object
+    half = Fraction(1, 2) if exact else 0.5
+    ratio = Fraction(0) if exact else 0.0
+    while True:
+        top, bottom = numerator, denominator
+        while len(top) > 1:
+            score = top - ratio * bottom
+            lean_high = score[1::2] > score[0::2]
+            up, down = half + epsilon, half - epsilon
+            weight_low = np.where(lean_high, down, up)
+            weight_high = np.where(lean_high, up, down)
+            top = weight_low * top[0::2] + weight_high * top[1::2]
+            bottom = weight_low * bottom[0::2] + weight_high * bottom[1::2]
+        improved = top[0] / bottom[0]
+        if improved <= ratio:
+            return ratio
+        ratio = improved
+
+
+def product_code(
+    name: str, alice: tuple[int, ...], bob: tuple[int, ...], starred: int
+) -> SettingCode:
+    """The code in which each party reads its own word, Alice's bits first."""
+    return SettingCode(name, tuple(N_SETTINGS * a + b for a in alice for b in bob), starred)
+
+
+def default_code(starred: int = STARRED_SETTING) -> SettingCode:
+    """4 bits a party: words 0xxx are its starred setting, 1xxx the other eight in order.
+
+    u0 has probability ¼ under uniform bits, and every other pair at least (½−ε)⁸ (design 3).
+    """
+
+    def words(own: int) -> tuple[int, ...]:
+        return (own,) * 8 + tuple(u for u in range(N_SETTINGS) if u != own)
+
+    alice, bob = divmod(starred, N_SETTINGS)
+    return product_code("default", words(alice), words(bob), starred)
+
+
+def plain_code(starred: int = STARRED_SETTING) -> SettingCode:
+    """4 bits a party, word w is setting w mod 9: the paper's plain code, no setting preferred."""
+    words = tuple(w % N_SETTINGS for w in range(16))
+    return product_code("plain", words, words, starred)
+
+
+#: Codes by the name that the command line and files use.
+CODES = {"default": default_code, "plain": plain_code}

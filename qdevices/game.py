@@ -1,0 +1,183 @@
+"""The 18-ray Kochen-Specker game: rays, bases, relations and the honest behaviour.
+
+Two parties each receive a setting 1..9 (a basis) and answer an outcome 1..4 (a ray of it).
+They lose when their rays are orthogonal.  Paper: Ramanathan et al., PRL 117, 230501 (2016),
+eqs 23-28; design 2.  Everything here is exact: ray components are integers and probabilities
+are dyadic rationals.
+
+Indices are 0-based in code.  Tables come in two layouts with the same memory order of
+parties: `(9, 9, 4, 4)` indexed `[u1, u2, x1, x2]`, and `(81, 16)` indexed
+`[9*u1 + u2, 4*x1 + x2]`, which is also how a run is stored (two bytes).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdevices.errors import InputError
+
+N_SETTINGS = 9
+N_OUTCOMES = 4
+N_PAIRS = N_SETTINGS**2
+N_JOINT = N_OUTCOMES**2
+
+Relation = Literal["orthogonal", "common-basis"]
+
+#: The rays v1..v18 of eq 26, unnormalised, shape (18, 4).
+RAYS: NDArray[np.int64] = np.array(
+    [
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, 1, 1],
+        [0, 0, 1, -1],
+        [1, -1, 0, 0],
+        [1, 1, -1, -1],
+        [1, 1, 1, 1],
+        [1, -1, 1, -1],
+        [1, 0, -1, 0],
+        [0, 1, 0, -1],
+        [1, 0, 1, 0],
+        [1, 1, -1, 1],
+        [-1, 1, 1, 1],
+        [1, 1, 1, -1],
+        [1, 0, 0, 1],
+        [0, 1, -1, 0],
+        [0, 1, 1, 0],
+        [0, 0, 0, 1],
+    ],
+    dtype=np.int64,
+)
+
+#: The bases M1..M9 of eq 27 as 0-based ray indices, shape (9, 4).
+BASES: NDArray[np.int64] = np.array(
+    [
+        [0, 1, 2, 3],
+        [3, 4, 5, 6],
+        [6, 7, 8, 9],
+        [9, 10, 11, 12],
+        [12, 13, 14, 15],
+        [15, 16, 17, 0],
+        [17, 1, 8, 10],
+        [2, 4, 11, 13],
+        [5, 7, 14, 16],
+    ],
+    dtype=np.int64,
+)
+
+#: Setting pair and outcome pair of the paper's second test, u* = (1,2), x* = (1,3), as indices.
+PAPER_SETTING = 9 * 0 + 1
+PAPER_OUTCOME = 4 * 0 + 2
+#: Starred setting pair of the score certificate, u0 = (1,3) (design 4.2), as an index.
+STARRED_SETTING = 9 * 0 + 2
+
+RAYS.setflags(write=False)
+BASES.setflags(write=False)
+
+
+def pair_index(u1: int, u2: int) -> int:
+    """Index 0..80 of the setting pair with the paper's 1-based labels `u1`, `u2`.
+
+    Raises:
+        InputError: a label outside 1..9.
+    """
+    for label in (u1, u2):
+        if not 1 <= label <= N_SETTINGS:
+            raise InputError(f"setting label {label} is outside 1..{N_SETTINGS}")
+    return N_SETTINGS * (u1 - 1) + (u2 - 1)
+
+
+def pair_label(setting: int) -> str:
+    """The paper's 1-based label of setting pair `setting` in 0..80, such as ``(1,3)``."""
+    return f"({setting // N_SETTINGS + 1},{setting % N_SETTINGS + 1})"
+
+
+def outcome_label(outcome: int) -> str:
+    """The paper's 1-based label of outcome pair `outcome` in 0..15, such as ``(1,3)``."""
+    return f"({outcome // N_OUTCOMES + 1},{outcome % N_OUTCOMES + 1})"
+
+
+def ray_overlaps() -> NDArray[np.float64]:
+    """Squared overlaps |<v|w>|² of all pairs of rays, exact dyadic rationals, shape (18, 18)."""
+    dots = RAYS @ RAYS.T
+    norms = np.diag(dots)
+    # Norms are 1, 2 or 4, so the quotient is exact in binary floating point.
+    return np.asarray(dots**2 / np.outer(norms, norms), dtype=np.float64)
+
+
+def overlaps() -> NDArray[np.float64]:
+    """Squared overlaps of the two parties' rays, shape (9, 9, 4, 4)."""
+    table = ray_overlaps()[BASES[:, None, :, None], BASES[None, :, None, :]]
+    return np.ascontiguousarray(table)
+
+
+def losing(relation: Relation = "orthogonal") -> NDArray[np.bool_]:
+    """The losing set S_B of eq 28, shape (9, 9, 4, 4); True where the round is lost (B = 1).
+
+    ``"orthogonal"`` (default): the two rays are orthogonal, 504 entries, as the paper counts.
+    ``"common-basis"``: they are orthogonal *and* share one of the nine bases, 432 entries, the
+    paper's literal words.
+
+    Raises:
+        InputError: an unknown relation.
+    """
+    orthogonal = ray_overlaps() == 0
+    if relation == "common-basis":
+        share = np.zeros_like(orthogonal)
+        for basis in BASES:
+            share[np.ix_(basis, basis)] = True
+        orthogonal &= share
+    elif relation != "orthogonal":
+        raise InputError(f"relation {relation!r} is not one of 'orthogonal', 'common-basis'")
+    return np.ascontiguousarray(orthogonal[BASES[:, None, :, None], BASES[None, :, None, :]])
+
+
+def losing_table(relation: Relation = "orthogonal") -> NDArray[np.bool_]:
+    """The losing set as an (81, 16) mask; see `losing`."""
+    return losing(relation).reshape(N_PAIRS, N_JOINT)
+
+
+def honest_behaviour() -> NDArray[np.float64]:
+    """P(x|u) = ¼|<v_x1|v_x2>|² of the maximally entangled ququart pair, shape (9, 9, 4, 4)."""
+    return overlaps() / 4
+
+
+def honest_table() -> NDArray[np.float64]:
+    """The honest behaviour as an (81, 16) table."""
+    return honest_behaviour().reshape(N_PAIRS, N_JOINT)
+
+
+def with_white_noise(table: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """The behaviour (1 − `weight`)·P + `weight`/16, for a table of any layout.
+
+    Raises:
+        InputError: `weight` outside [0, 1].
+    """
+    if not 0 <= weight <= 1:
+        raise InputError(f"white noise {weight} is outside [0, 1]")
+    return (1 - weight) * table + weight / N_JOINT
+
+
+def starred_outcomes(setting: int = STARRED_SETTING) -> NDArray[np.bool_]:
+    """X*, the outcomes of `setting` whose rays have squared overlap ¼, as a (16,) mask.
+
+    At u0 = (1,3) these are the eight outcomes of the event of design 4.2.
+    """
+    mask: NDArray[np.bool_] = overlaps().reshape(N_PAIRS, N_JOINT)[setting] == 0.25
+    return mask
+
+
+def starred_event() -> NDArray[np.bool_]:
+    """D of the second test in the eight-outcome form of design 4.2, an (81, 16) mask."""
+    event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+    event[STARRED_SETTING] = starred_outcomes()
+    return event
+
+
+def paper_event() -> NDArray[np.bool_]:
+    """D of the second test as the paper has it: only (u*, x*), an (81, 16) mask."""
+    event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+    event[PAPER_SETTING, PAPER_OUTCOME] = True
+    return event
