@@ -12,7 +12,9 @@ This module has the certificate as data and the closed form of design 4.2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,12 @@ class ScoreCertificate:
     beta: float
     log2_factors: NDArray[np.float64]
 
+    def credited_event(self) -> NDArray[np.bool_]:
+        """The outcomes at u0 that raise the score, an (81, 16) mask: D of the second test."""
+        event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+        event[self.code.starred] = self.log2_factors[self.code.starred] > 0
+        return event
+
     def uncredited(self) -> NDArray[np.float64]:
         """The factors for a starred run whose outcome does not enter the extractor, (16,) bits.
 
@@ -71,6 +79,42 @@ class ScoreCertificate:
     def min_entropy(self, score: float, log2_failure: float) -> float:
         """Certified min-entropy in bits, except with probability 2**log2_failure."""
         return (score + log2_failure) / self.beta
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary; the closed form is named by its parameters, others by their table."""
+        data = {
+            "kind": self.kind,
+            "code": self.code.to_json(),
+            "epsilon": self.epsilon,
+            "beta": self.beta,
+        }
+        if self.kind != "closed-form":
+            data["log2_factors"] = [
+                [None if v == -np.inf else v for v in row] for row in self.log2_factors.tolist()
+            ]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ScoreCertificate:
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: missing or unusable entries.
+        """
+        try:
+            code = SettingCode.from_json(data["code"])
+            epsilon, beta = check_epsilon(float(data["epsilon"])), float(data["beta"])
+            if data["kind"] == "closed-form":
+                return closed_form(code, epsilon, beta)
+            rows = [[-np.inf if v is None else float(v) for v in r] for r in data["log2_factors"]]
+            table = np.array(rows)
+            if table.shape != (N_PAIRS, N_JOINT) or np.isnan(table).any():
+                raise InputError(f"score table has shape {table.shape}, expected (81, 16) numbers")
+            return cls(str(data["kind"]), code, epsilon, beta, table)
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the certificate is unusable: {error!r}") from None
 
 
 def beta_limit(code: SettingCode, epsilon: float) -> float:

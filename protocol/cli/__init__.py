@@ -16,7 +16,12 @@ from protocol.errors import InputError
 
 # name -> (module that defines `command`, one-line help); the help stands here so that
 # `ksamp --help` imports nothing heavy.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("protocol.cli.run", "From weak bits to certified bits, on a simulated experiment."),
+    "plan": ("protocol.cli.plan", "Print what a run would commit itself to, without running."),
+    "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
+    "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
+}
 
 
 class _LazyGroup(click.Group):
@@ -51,7 +56,7 @@ def main() -> None:
         click.echo(f"ksamp: error: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"ksamp: error: {error.format_message()}", err=True)
         sys.exit(2)
     except click.exceptions.Abort:
         click.echo("ksamp: interrupted", err=True)

@@ -1,0 +1,99 @@
+"""What a run showed, and whether it is accepted: the two tests of Protocol I and the score.
+
+Test 1 bounds the rate of lost rounds, L ≤ δ; test 2 the rate of the starred event, S ≥ μ₁;
+the score test asks for the Σ log₂F on which the planned output rests (design 1, 4.2).  A failed
+test is a result with reasons, not an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from qdevices.game import N_JOINT, N_PAIRS, losing_table
+
+
+@dataclass
+class Tally:
+    """Counts that grow block by block, so that memory does not grow with the runs.
+
+    Attributes:
+        starred: the setting pair u0 whose outcomes enter the extractor.
+        capacity: how many of its outcomes there is room for.
+        counts: runs with each setting and outcome, shape (81, 16).
+        overflow: the outcomes at u0 for which there was no room, shape (16,).
+    """
+
+    starred: int
+    capacity: int
+    counts: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((N_PAIRS, N_JOINT), dtype=np.int64)
+    )
+    overflow: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_JOINT, dtype=np.int64))
+    _kept: list[NDArray[np.uint8]] = field(default_factory=list)
+    _room: int = -1
+
+    def __post_init__(self) -> None:
+        self._room = self.capacity
+
+    def add(self, settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
+        """Count one block of runs, in run order; shape (n,) uint8 each.
+
+        Raises:
+            InputError: arrays of unequal length, or a setting or outcome out of range.
+        """
+        check_runs(settings, outcomes)
+        index = settings.astype(np.int64) * N_JOINT + outcomes
+        self.counts += np.bincount(index, minlength=N_PAIRS * N_JOINT).reshape(N_PAIRS, N_JOINT)
+        at_star = outcomes[settings == self.starred]
+        kept, spilt = at_star[: self._room], at_star[self._room :]
+        self._room -= len(kept)
+        self._kept.append(kept)
+        self.overflow += np.bincount(spilt, minlength=N_JOINT)
+
+    @property
+    def runs(self) -> int:
+        """Runs counted so far."""
+        return int(self.counts.sum())
+
+    def device_bits(self) -> NDArray[np.uint8]:
+        """The kept outcomes as bits, four each, most significant first; shape (4·kept,) uint8."""
+        kept = np.concatenate(self._kept) if self._kept else np.empty(0, dtype=np.uint8)
+        return np.unpackbits(kept[:, None], axis=1)[:, 4:].ravel()
+
+    def losing_rate(self) -> float:
+        """L_n = (1/n) Σ B(x_i, u_i)."""
+        return self.losing_count() / self.runs
+
+    def losing_count(self) -> int:
+        """Number of lost rounds, the entries of S_B in its orthogonality form."""
+        return int(self.counts[losing_table()].sum())
+
+    def event_rate(self, event: NDArray[np.bool_]) -> float:
+        """S_n = (1/n) Σ D(x_i, u_i) for an event mask of shape (81, 16)."""
+        return self.event_count(event) / self.runs
+
+    def event_count(self, event: NDArray[np.bool_]) -> int:
+        """Number of rounds in the event mask, shape (81, 16)."""
+        return int(self.counts[event].sum())
+
+
+def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
+    """Check arrays of runs.
+
+    Raises:
+        InputError: not one-dimensional uint8, of unequal length, or a value out of range.
+    """
+    for name, array, bound in (("settings", settings, N_PAIRS), ("outcomes", outcomes, N_JOINT)):
+        if array.ndim != 1 or array.dtype != np.uint8:
+            raise InputError(
+                f"{name} have shape {array.shape} and dtype {array.dtype}, expected (n,) uint8"
+            )
+        if len(array) and int(array.max()) >= bound:
+            run = int((array >= bound).argmax())
+            raise InputError(f"{name}[{run}] is {array[run]}, expected 0..{bound - 1}")
+    if len(settings) != len(outcomes):
+        raise InputError(f"{len(settings)} settings but {len(outcomes)} outcomes")

@@ -1,0 +1,114 @@
+"""Options and argument types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from protocol.setting_code import CODES
+from protocol.sources import SOURCES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_NOISE = "white=0.001"
+
+
+class Count(click.ParamType):
+    """A whole number, which may be written 1000000, 1_000_000 or 1e6."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number as an int; click's usage error if it is none."""
+        if isinstance(value, int):
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            pass
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        if not number.is_integer():
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        return int(number)
+
+
+def _compose(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+#: What a plan is made from.
+plan_options = _compose(
+    click.option(
+        "--epsilon",
+        type=float,
+        default=0.01,
+        show_default=True,
+        help="Weakness of the source: every bit is 1 with probability 1/2 ± ε, whatever Eve knows.",
+    ),
+    click.option(
+        "--soundness",
+        type=float,
+        default=64,
+        show_default=True,
+        help="σ: the output is within 2^-σ of ideal bits.",
+    ),
+    click.option(
+        "--completeness",
+        type=float,
+        default=0.99,
+        show_default=True,
+        help="Probability with which a device as expected is accepted, at least.",
+    ),
+    click.option(
+        "--code",
+        "code_name",
+        type=click.Choice(list(CODES)),
+        default="default",
+        show_default=True,
+        help="Setting code: how weak bits choose the settings.",
+    ),
+)
+
+runs_option = click.option(
+    "--runs", type=Count(), default="1e6", show_default=True, help="Number of runs n."
+)
+noise_option = click.option(
+    "--noise",
+    default=DEFAULT_NOISE,
+    show_default=True,
+    help="Noise of the simulated device: 'ideal', or white=, gate1=, gate2=, readout= with a "
+    "probability, comma-separated.",
+)
+expect_option = click.option(
+    "--expect",
+    default=None,
+    metavar="NOISE",
+    help="Noise that the plan expects; written like --noise.  [default: as --noise]",
+)
+source_option = click.option(
+    "--source",
+    "source_name",
+    default="uniform",
+    show_default=True,
+    metavar="|".join(SOURCES),
+    help="Where the weak bits come from; 'bias', 'markov' and 'adversarial' lean by ε.",
+)
+out_option = click.option(
+    "--out", type=click.Path(), default=None, metavar="DIR", help="Write a run folder DIR."
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace DIR if it is a run folder already."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+)

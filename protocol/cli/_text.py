@@ -1,0 +1,74 @@
+"""Plans and results as text for people."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.plan import Plan
+from protocol.run import Verdict
+
+
+def plan_text(plan: Plan, expect: str | None) -> str:
+    """A plan in a few lines."""
+    code, nine = plan.code, plan.theorem9
+    lines = [
+        f"Plan for {plan.runs:,} runs, epsilon {plan.epsilon:g}"
+        + (f", expected noise {expect}" if expect else ""),
+        f"  certificate  {plan.certificate.kind}, beta {plan.certificate.beta:.4g}, "
+        f"setting code {code.name!r} ({code.bits_per_run} bits a run)",
+        f"  test 1       L <= {plan.delta:.6g}   (expected {plan.expected_losing:.6g})",
+        f"  test 2       S >= {plan.mu1:.6g}   (expected {plan.expected_event:.6g})",
+        f"  score        >= {plan.score_least:.2f} bits   (expected {plan.expected_score:.2f})",
+    ]
+    if plan.extractor is None:
+        lines.append(f"  output       none: {plan.reason}")
+    else:
+        lines += [
+            f"  min-entropy  >= {plan.min_entropy_bits:,.0f} bits of the outcomes at "
+            f"{plan.capacity:,} starred runs at most",
+            f"  extractor    Raz over GF(2^{plan.extractor.degree}), "
+            f"{plan.extractor.source1_bits:,} more weak bits",
+            f"  output       {plan.output_bits:,} bits within 2^{plan.soundness_log2:.1f} of ideal,"
+            f" accepted with probability >= {plan.completeness:g}",
+            f"  weak bits    {plan.source_bits:,} in all",
+        ]
+    lines.append(
+        f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
+        f"certificate needs {big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
+    )
+    return "\n".join(lines)
+
+
+def verdict_text(plan: Plan, verdict: Verdict, extracted: bool) -> str:
+    """A verdict in a few lines; `extracted` says whether the output was made."""
+    lines = [
+        f"Run of {verdict.runs:,}",
+        f"  test 1       L = {verdict.losing_rate:.6g}   (at most {plan.delta:.6g})",
+        f"  test 2       S = {verdict.event_rate:.6g}   (at least {plan.mu1:.6g})",
+        f"  score        {verdict.score:.2f} bits   (at least {plan.score_least:.2f})",
+        f"  min-entropy  {verdict.min_entropy_bits:,.0f} bits certified",
+    ]
+    if verdict.accepted:
+        what = "bits" if extracted else "bits can be extracted,"
+        lines.append(
+            f"ACCEPTED: {plan.output_bits:,} {what} within 2^{plan.soundness_log2:.1f} of ideal"
+        )
+    else:
+        lines.append("ABORTED, no output:")
+        lines += [f"  {reason}" for reason in verdict.reasons]
+    return "\n".join(lines)
+
+
+def big(number: float) -> str:
+    """A count that may be astronomically large."""
+    if math.isinf(number):
+        return "more than 1e270"
+    return f"{number:,.0f}" if number < 1e9 else f"{number:.3g}"
+
+
+def bits_hex(bits: NDArray[np.uint8]) -> str:
+    """Bits as hexadecimal, most significant first, padded with zero bits at the end."""
+    return np.packbits(bits).tobytes().hex()

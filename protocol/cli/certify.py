@@ -1,0 +1,157 @@
+"""`ksamp certify`: the same path for recorded data."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import click
+
+from protocol import folder
+from protocol.cli import _options as options
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._progress import ProgressBar
+from protocol.cli._text import plan_text
+from protocol.cli.run import show
+from protocol.errors import InputError
+from protocol.plan import best_closed_form, check_demands
+from protocol.plan_file import read_plan
+from protocol.record import run_record
+from protocol.recorded import load_csv, load_pair
+from protocol.run import BLOCK, finish, new_tally
+from protocol.setting_code import CODES, check_epsilon
+from protocol.sources import StreamSource
+
+
+@click.command("certify")
+@click.option("--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8.")
+@click.option("--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Instead of both: a CSV with columns u1,u2,x1,x2 in the paper's 1-based labels.",
+)
+@click.option(
+    "--expect",
+    default=options.DEFAULT_NOISE,
+    show_default=True,
+    metavar="NOISE",
+    help="Noise that was expected of the device before the data were taken.",
+)
+@options.plan_options
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(),
+    default=None,
+    metavar="FILE",
+    help="A plan fixed before the data were taken (`ksamp plan --out`), instead of the options "
+    "--expect, --epsilon, --soundness, --completeness and --code.",
+)
+@click.option(
+    "--extract", is_flag=True, help="Go on to output bits; needs --source-bits and --out."
+)
+@click.option(
+    "--source-bits",
+    type=click.Path(),
+    metavar="FILE",
+    help="Fresh bits of the weak source for the extractor, packed; not those of the settings.",
+)
+@options.out_option
+@options.overwrite_option
+@options.json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    settings: str | None,
+    outcomes: str | None,
+    csv_file: str | None,
+    expect: str,
+    epsilon: float,
+    soundness: float,
+    completeness: float,
+    code_name: str,
+    plan_file: str | None,
+    extract: bool,
+    source_bits: str | None,
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Certify recorded runs, and with --extract turn them into output bits.
+
+    The settings must have been chosen by bits of the weak source through the setting code, and
+    the plan must not depend on the outcomes: either fix it beforehand with `ksamp plan --out`,
+    or state with --expect what was expected.  With --out everything is written as a run folder.
+
+    Exit code 0: accepted; 3: no output; 2: bad input.
+    """
+    start = time.perf_counter()
+    if extract and (source_bits is None or out is None):
+        raise InputError("--extract needs --source-bits FILE and --out DIR")
+    if source_bits is not None and not extract:
+        raise InputError("--source-bits is used only with --extract")
+    if out is not None:
+        folder.check_target(Path(out), overwrite)
+    if csv_file is not None and settings is None and outcomes is None:
+        u, x = load_csv(csv_file)
+    elif csv_file is None and settings is not None and outcomes is not None:
+        u, x = load_pair(settings, outcomes)
+    else:
+        raise InputError("expected either --settings with --outcomes, or --csv")
+
+    if plan_file is not None:
+        for name in ("expect", "epsilon", "soundness", "completeness", "code_name"):
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+                option = name.removesuffix("_name")
+                raise InputError(f"--{option} cannot be given with --plan, which fixes it")
+        plan = read_plan(plan_file)
+        if plan.runs != len(u):
+            raise InputError(f"the plan is for {plan.runs} runs, but {len(u)} were recorded")
+    else:
+        check_epsilon(epsilon)
+        check_demands(len(u), soundness, completeness)
+        plan = best_closed_form(
+            len(u),
+            epsilon,
+            expected_behaviour(expect),
+            CODES[code_name](),
+            soundness=soundness,
+            completeness=completeness,
+        )
+    source = StreamSource(source_bits) if source_bits is not None else None
+    if source is not None and plan.extractor is not None:
+        source.expect(plan.extractor.source1_bits)
+    if not as_json:
+        click.echo(plan_text(plan, None if plan_file else expect))
+
+    inputs = {
+        "settings": settings or csv_file,
+        "outcomes": outcomes or csv_file,
+        "expect": None if plan_file else expect,
+        "plan": plan_file,
+        "source_bits": source_bits,
+        "order": "recorded",
+    }
+    tally = new_tally(plan)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(ProgressBar())
+        writer = None
+        if out is not None:
+            writer = stack.enter_context(folder.RunWriter(out, len(u), overwrite=overwrite))
+        for block_settings, block_outcomes in folder.blocks(u, x, BLOCK):
+            tally.add(block_settings, block_outcomes)
+            if writer is not None:
+                writer.add(block_settings, block_outcomes)
+            progress("runs", tally.runs, plan.runs)
+        result = finish(plan, tally, source, progress=progress)
+        seconds = {"certify": time.perf_counter() - start}
+        if writer is not None:
+            writer.publish(
+                run_record(result, inputs, seconds), result.extractor_bits, result.output
+            )
+    show(plan, result, out, as_json, {"seconds": seconds})
+    return 0 if result.verdict.accepted else 3

@@ -1,0 +1,90 @@
+"""`ksamp plan`: what a run would commit itself to, without running."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from protocol.cli import _options as options
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._text import plan_text
+from protocol.plan import Plan, best_closed_form, nearest_feasible
+from protocol.plan_file import write_plan
+from protocol.setting_code import CODES
+
+
+@click.command("plan")
+@options.runs_option
+@click.option(
+    "--expect",
+    "--noise",
+    "expect",
+    default=options.DEFAULT_NOISE,
+    show_default=True,
+    metavar="NOISE",
+    help="Noise that the plan expects: 'ideal', or white=, gate1=, gate2=, readout= with a "
+    "probability, comma-separated.",
+)
+@options.plan_options
+@click.option(
+    "--out",
+    type=click.Path(),
+    default=None,
+    metavar="FILE",
+    help="Write the plan, to be used by `ksamp certify --plan`.",
+)
+@options.json_option
+def command(
+    runs: int,
+    expect: str,
+    epsilon: float,
+    soundness: float,
+    completeness: float,
+    code_name: str,
+    out: str | None,
+    as_json: bool,
+) -> int:
+    """Print the plan and the expected output without running anything.
+
+    When nothing can be certified it says why, and the least number of runs or the largest white
+    noise at which something could be; the exit code is then 3.
+    """
+    code = CODES[code_name]()
+    behaviour = expected_behaviour(expect)
+    plan = best_closed_form(
+        runs, epsilon, behaviour, code, soundness=soundness, completeness=completeness
+    )
+    advice = None
+    if not plan.output_bits:
+        advice = nearest_feasible(
+            runs, epsilon, behaviour, code, soundness=soundness, completeness=completeness
+        )
+    if out is not None:
+        write_plan(plan, out)
+    if as_json:
+        data = {"expect": expect, **plan.to_json()}
+        if advice is not None:
+            data["least_runs"], data["largest_white_noise"] = advice
+        click.echo(json.dumps(data, allow_nan=False))
+    else:
+        click.echo(plan_text(plan, expect))
+        if advice is not None:
+            click.echo(advice_text(plan, *advice))
+    return 0 if plan.output_bits else 3
+
+
+def advice_text(plan: Plan, least_runs: int | None, largest_noise: float | None) -> str:
+    """What would have to change for something to be certified."""
+    if least_runs is None:
+        lines = ["At this noise nothing can be certified with up to 1e9 runs."]
+    else:
+        lines = [f"At this noise something can be certified from about {least_runs:,} runs on."]
+    if largest_noise is None:
+        lines.append(f"With {plan.runs:,} runs nothing can be certified even without noise.")
+    else:
+        lines.append(
+            f"With {plan.runs:,} runs something can be certified up to about "
+            f"white={largest_noise:.2g}."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,156 @@
+"""`ksamp run`: the whole protocol on a simulated quantum experiment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from protocol import folder
+from protocol.cli import _options as options
+from protocol.cli._laboratory import DEVICES, expected_behaviour, open_device
+from protocol.cli._progress import ProgressBar
+from protocol.cli._text import bits_hex, plan_text, verdict_text
+from protocol.cli.plan import advice_text
+from protocol.errors import InputError
+from protocol.plan import Plan, best_closed_form, nearest_feasible
+from protocol.record import run_record
+from protocol.run import Result, execute, report_planned
+from protocol.setting_code import CODES
+from protocol.sources import open_source
+
+
+@click.command("run")
+@options.runs_option
+@options.noise_option
+@options.expect_option
+@options.source_option
+@click.option(
+    "--device",
+    "device_kind",
+    type=click.Choice(DEVICES),
+    default="table",
+    show_default=True,
+    help="'table' samples the exact noisy probabilities, 'shots' runs every shot through Aer.",
+)
+@options.plan_options
+@click.option(
+    "--seed",
+    type=options.Count(),
+    default=None,
+    help="Seed of all simulated randomness; the same seed gives the same run.  [default: fresh]",
+)
+@options.out_option
+@options.overwrite_option
+@options.json_option
+def command(
+    runs: int,
+    noise: str,
+    expect: str | None,
+    source_name: str,
+    device_kind: str,
+    epsilon: float,
+    soundness: float,
+    completeness: float,
+    code_name: str,
+    seed: int | None,
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Go from weak bits to certified random bits, with a simulated quantum experiment.
+
+    The plan is made for the noise given with --expect before the device is touched.  Without
+    arguments: a million runs, a uniform source of declared epsilon 0.01, 0.1 % white noise.
+
+    Exit code 0: accepted; 3: no output (a test aborted, or nothing can be certified); 2: bad
+    input.
+    """
+    start = time.perf_counter()
+    expect = noise if expect is None else expect
+    if seed is not None and seed < 0:
+        raise InputError(f"seed {seed} is negative, expected 0 or more")
+    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
+    source_seed, device_seed = np.random.SeedSequence(entropy).spawn(2)
+    if out is not None:
+        folder.check_target(Path(out), overwrite)
+
+    code = CODES[code_name]()
+    behaviour = expected_behaviour(expect)
+    device = open_device(device_kind, noise)
+    source = open_source(source_name, epsilon, np.random.default_rng(source_seed), code)
+    plan = best_closed_form(
+        runs,
+        epsilon,
+        behaviour,
+        code,
+        soundness=soundness,
+        completeness=completeness,
+        word_probabilities=source.word_probabilities(code.bits_per_run),
+    )
+    if not plan.output_bits:
+        advice = nearest_feasible(
+            runs, epsilon, behaviour, code, soundness=soundness, completeness=completeness
+        )
+        if as_json:
+            data = report_planned(plan)
+            data["least_runs"], data["largest_white_noise"] = advice
+            click.echo(json.dumps(data, allow_nan=False))
+        else:
+            click.echo(plan_text(plan, expect))
+            click.echo(advice_text(plan, *advice))
+            click.echo("NO OUTPUT: nothing can be certified, so the device was not used.")
+        return 3
+    if not as_json:
+        click.echo(plan_text(plan, expect))
+
+    planned = time.perf_counter()
+    source.expect(plan.source_bits)
+    inputs = {
+        "noise": noise,
+        "expect": expect,
+        "device": device_kind,
+        "source": source.name,
+        "seed": entropy,
+        "order": "run",
+    }
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if out is not None:
+            writer = stack.enter_context(folder.RunWriter(out, runs, overwrite=overwrite))
+        result = execute(
+            plan,
+            device,
+            source,
+            np.random.default_rng(device_seed),
+            sink=None if writer is None else writer.add,
+            progress=stack.enter_context(ProgressBar()),
+        )
+        seconds = {"plan": planned - start, "run": time.perf_counter() - planned}
+        if writer is not None:
+            writer.publish(
+                run_record(result, inputs, seconds), result.extractor_bits, result.output
+            )
+    show(plan, result, out, as_json, {"seed": entropy, "seconds": seconds})
+    return 0 if result.verdict.accepted else 3
+
+
+def show(plan: Plan, result: Result, out: str | None, as_json: bool, extra: dict[str, Any]) -> None:
+    """Print a finished run."""
+    if as_json:
+        data = {**result.to_json(), **extra, "output_hex": bits_hex(result.output), "folder": out}
+        click.echo(json.dumps(data, allow_nan=False))
+        return
+    click.echo(verdict_text(plan, result.verdict, bool(len(result.output))))
+    if len(result.output):
+        shown = bits_hex(result.output[:256])
+        click.echo(f"  {shown}{'...' if plan.output_bits > 256 else ''}")
+        if out is None:
+            click.echo("  (--out DIR keeps all of them, with everything needed to verify them)")
+    if out is not None:
+        click.echo(f"Written to {out}; `ksamp verify {out}` checks it.")

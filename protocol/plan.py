@@ -1,0 +1,466 @@
+"""The plan: everything that is fixed before the run.
+
+From n, ε, the behaviour expected of the device, the wanted soundness and completeness, the plan
+fixes the certificate with its β, the thresholds of the tests, the extractor's field and the
+number m of output bits.  Soundness 2^−σ splits as in design 4.4:
+
+    d_c·p(ACC) ≤ 2^m·(2ξ + 2ε')  with  ξ = ε' = 2^−(m+σ+2),
+
+ξ the extractor's error at the min-entropy that the score threshold guarantees, except with
+probability ε'.  The device's behaviour and fair bits are assumed only for completeness.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from protocol.extract import raz
+from protocol.score import ScoreCertificate, beta_limit, closed_form
+from protocol.setting_code import SettingCode, check_epsilon
+from protocol.tails import binomial_lower, binomial_upper, score_quantile
+from protocol.theorem9 import Theorem9, theorem9
+from qdevices.game import honest_table, losing_table, paper_event, with_white_noise
+
+BITS_PER_OUTCOME = 4
+#: Shares of the allowed failures 1 − completeness.  Only the score decides how much comes out,
+#: so it gets nearly all; the two tests of the paper are then all but implied by it.
+_SHARE_TESTS = 0.02
+_SHARE_CAPACITY = 0.01
+_MAX_RUNS = 10**9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run commits itself to before the device is touched.
+
+    Attributes:
+        runs: n.
+        epsilon: ε of the source, for settings and extractor alike.
+        soundness: σ; output and ideal output differ by at most 2^−σ.
+        completeness: probability that a device as expected is accepted, at least.
+        certificate: the score table with its setting code and β.
+        losing_limit: test 1 accepts up to this many lost rounds; δ = losing_limit/n.
+        event_least: test 2 accepts from this many rounds in the event on; μ₁ = event_least/n.
+        score_least: the score test accepts from this Σ log₂F on, bits.
+        capacity: outcomes at u0 for which the extractor has room.
+        output_bits: m; 0 when nothing can be certified.
+        min_entropy_bits: min-entropy guaranteed at `score_least`, except with probability ε'.
+        extractor: the extractor's parameters; None when nothing can be certified.
+        expected_losing, expected_event, expected_score: means of L, S and Σ log₂F.
+        theorem9: what the paper's own certificate says of these thresholds.
+        reason: why nothing can be certified; None otherwise.
+    """
+
+    runs: int
+    epsilon: float
+    soundness: float
+    completeness: float
+    certificate: ScoreCertificate
+    losing_limit: int
+    event_least: int
+    score_least: float
+    capacity: int
+    output_bits: int
+    min_entropy_bits: float
+    extractor: raz.RazPlan | None
+    expected_losing: float
+    expected_event: float
+    expected_score: float
+    theorem9: Theorem9
+    reason: str | None
+
+    @property
+    def code(self) -> SettingCode:
+        """The setting code."""
+        return self.certificate.code
+
+    @property
+    def delta(self) -> float:
+        """δ of test 1."""
+        return self.losing_limit / self.runs
+
+    @property
+    def mu1(self) -> float:
+        """μ₁ of test 2."""
+        return self.event_least / self.runs
+
+    @property
+    def event(self) -> NDArray[np.bool_]:
+        """D of test 2: the outcomes at u0 that the certificate credits, an (81, 16) mask."""
+        return self.certificate.credited_event()
+
+    @property
+    def log2_failure(self) -> float:
+        """log₂ ε', the failure probability of the min-entropy bound."""
+        return -(self.output_bits + self.soundness + 2)
+
+    @property
+    def soundness_log2(self) -> float | None:
+        """log₂ of the bound 2^m(2ξ+2ε') at the planned numbers; None without output."""
+        if self.extractor is None:
+            return None
+        return (
+            self.output_bits
+            + 1
+            + float(np.logaddexp2(self.extractor.log2_error, self.log2_failure))
+        )
+
+    @property
+    def settings_bits(self) -> int:
+        """Weak bits that choose the settings."""
+        return self.runs * self.code.bits_per_run
+
+    @property
+    def source_bits(self) -> int:
+        """Weak bits in all: settings and extractor."""
+        return self.settings_bits + (self.extractor.source1_bits if self.extractor else 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary for JSON files, from which `from_json` restores the plan."""
+        return {
+            "runs": self.runs,
+            "epsilon": self.epsilon,
+            "soundness": self.soundness,
+            "completeness": self.completeness,
+            "certificate": self.certificate.to_json(),
+            "losing_limit": self.losing_limit,
+            "delta": self.delta,
+            "event_least": self.event_least,
+            "mu1": self.mu1,
+            "score_least": _finite(self.score_least),
+            "capacity": self.capacity,
+            "output_bits": self.output_bits,
+            "min_entropy_bits": self.min_entropy_bits,
+            "extractor": self.extractor.to_json() if self.extractor else None,
+            "expected_losing": self.expected_losing,
+            "expected_event": self.expected_event,
+            "expected_score": _finite(self.expected_score),
+            "soundness_log2": self.soundness_log2,
+            "source_bits": self.source_bits,
+            "theorem9": {
+                "applies": self.theorem9.applies,
+                "runs_needed": _finite(self.theorem9.runs_needed),
+                "delta_limit": self.theorem9.delta_limit,
+                "best_delta": self.theorem9.best_delta,
+                "log2_bound": self.theorem9.log2_bound,
+            },
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """Inverse of `to_json`; derived entries are recomputed.
+
+        Raises:
+            InputError: missing or unusable entries.
+        """
+        try:
+            nine = data["theorem9"]
+            return cls(
+                runs=check_count("runs", data["runs"]),
+                epsilon=check_epsilon(float(data["epsilon"])),
+                soundness=float(data["soundness"]),
+                completeness=float(data["completeness"]),
+                certificate=ScoreCertificate.from_json(data["certificate"]),
+                losing_limit=int(data["losing_limit"]),
+                event_least=int(data["event_least"]),
+                score_least=_or_minus_inf(data["score_least"]),
+                capacity=int(data["capacity"]),
+                output_bits=int(data["output_bits"]),
+                min_entropy_bits=float(data["min_entropy_bits"]),
+                extractor=raz.RazPlan.from_json(data["extractor"]) if data["extractor"] else None,
+                expected_losing=float(data["expected_losing"]),
+                expected_event=float(data["expected_event"]),
+                expected_score=_or_minus_inf(data["expected_score"]),
+                theorem9=Theorem9(
+                    applies=bool(nine["applies"]),
+                    delta_limit=float(nine["delta_limit"]),
+                    runs_needed=float(nine["runs_needed"]),
+                    best_delta=float(nine["best_delta"]),
+                    log2_bound=float(nine["log2_bound"]),
+                ),
+                reason=data["reason"],
+            )
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the plan is unusable: {error!r}") from None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _or_minus_inf(value: float | None) -> float:
+    return -math.inf if value is None else float(value)
+
+
+def check_count(name: str, value: int) -> int:
+    """Return `value` if it is a positive count of at most 10⁹.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if not 0 < value <= _MAX_RUNS:
+        raise InputError(f"{name} {value} is outside 1..{_MAX_RUNS}")
+    return int(value)
+
+
+def check_demands(runs: int, soundness: float, completeness: float) -> None:
+    """Check n, σ and the completeness.
+
+    Raises:
+        InputError: a value out of range, or σ beyond what n runs could give on any device.
+    """
+    check_count("runs", runs)
+    if not 0 < completeness < 1:
+        raise InputError(f"completeness {completeness} is outside (0, 1)")
+    if not soundness > 0:
+        raise InputError(f"soundness {soundness} is not positive (it is σ of 2^−σ)")
+    # Raz needs k₂ > 2·log₂(1/ξ) ≥ 2(σ+3), and four bits a run are all that there are.
+    if not 2 * (soundness + 3) < BITS_PER_OUTCOME * runs:
+        raise InputError(
+            f"soundness {soundness} can never be met: {runs} runs have at most "
+            f"{BITS_PER_OUTCOME * runs} bits of min-entropy, "
+            f"2(σ+3) = {2 * (soundness + 3):g} are needed"
+        )
+
+
+def plan_run(
+    runs: int,
+    behaviour: NDArray[np.float64],
+    certificate: ScoreCertificate,
+    *,
+    soundness: float = 64,
+    completeness: float = 0.99,
+    word_probabilities: NDArray[np.float64] | None = None,
+) -> Plan:
+    """Plan a run for a given certificate.
+
+    Args:
+        runs: n.
+        behaviour: P(x|u) expected of the device, shape (81, 16).
+        certificate: the score table with setting code, ε and β.
+        soundness: σ, security parameter 2^−σ.
+        completeness: wanted probability that a device as expected is accepted.
+        word_probabilities: expected distribution of the code's words, (2**bits_per_run,);
+            uniform unless given.
+
+    Returns:
+        The plan; `output_bits` 0 and a `reason` when nothing can be certified.
+
+    Raises:
+        InputError: an argument out of range.
+    """
+    check_demands(runs, soundness, completeness)
+    code, epsilon = certificate.code, certificate.epsilon
+    settings = code.probabilities(word_probabilities)
+    joint = settings[:, None] * behaviour
+    event = certificate.credited_event()
+    failure = 1 - completeness
+    expected_losing = float(joint[losing_table()].sum())
+    expected_event = float(joint[event].sum())
+    finite = np.where(joint > 0, certificate.log2_factors, 0.0)
+    expected_score = float(runs * (joint * finite).sum())
+
+    capacity = binomial_upper(runs, float(settings[code.starred]), _SHARE_CAPACITY * failure)
+    score_least = score_quantile(
+        certificate.log2_factors,
+        joint,
+        runs,
+        failure * (1 - 2 * _SHARE_TESTS - _SHARE_CAPACITY),
+    )
+    output_bits, min_entropy, extractor = _largest_output(
+        score_least, certificate.beta, epsilon, soundness, BITS_PER_OUTCOME * capacity
+    )
+    losing_limit = binomial_upper(runs, expected_losing, _SHARE_TESTS * failure)
+    event_least = binomial_lower(runs, expected_event, _SHARE_TESTS * failure)
+    paper_mu1 = float(joint[paper_event()].sum())
+    reason = None
+    if extractor is None:
+        reason = _why_nothing(
+            expected_score,
+            score_least,
+            certificate,
+            epsilon,
+            soundness,
+            BITS_PER_OUTCOME * capacity,
+        )
+    return Plan(
+        runs=runs,
+        epsilon=epsilon,
+        soundness=soundness,
+        completeness=completeness,
+        certificate=certificate,
+        losing_limit=losing_limit,
+        event_least=event_least,
+        score_least=score_least,
+        capacity=capacity,
+        output_bits=output_bits,
+        min_entropy_bits=min_entropy,
+        extractor=extractor,
+        expected_losing=expected_losing,
+        expected_event=expected_event,
+        expected_score=expected_score,
+        theorem9=_paper_certificate(runs, epsilon, losing_limit / runs, paper_mu1, soundness),
+        reason=reason,
+    )
+
+
+def best_closed_form(
+    runs: int,
+    epsilon: float,
+    behaviour: NDArray[np.float64],
+    code: SettingCode,
+    *,
+    soundness: float = 64,
+    completeness: float = 0.99,
+    word_probabilities: NDArray[np.float64] | None = None,
+) -> Plan:
+    """Plan a run with the closed form of design 4.2, its β chosen for the largest output.
+
+    Arguments, result and errors as in `plan_run`.
+    """
+    check_demands(runs, soundness, completeness)
+    joint = code.probabilities(word_probabilities)[:, None] * behaviour
+    limit = beta_limit(code, epsilon)
+
+    def output(beta: float) -> float:
+        table = closed_form(code, epsilon, beta).log2_factors
+        mean = float((joint * table).sum())
+        deviation = math.sqrt(max(0.0, float((joint * table**2).sum()) - mean**2))
+        # Normal approximation with 3 standard deviations and m ≈ k₂/3 − const of Raz; only β
+        # rests on it, and every β is sound.
+        score = runs * mean - 3 * math.sqrt(runs) * deviation
+        return ((score - soundness) / beta - 2 * soundness - 90) / (3 + 1 / beta)
+
+    grid = limit * np.geomspace(1e-4, 0.999, 200)
+    beta = float(grid[int(np.argmax([output(b) for b in grid]))])
+    return plan_run(
+        runs,
+        behaviour,
+        closed_form(code, epsilon, beta),
+        soundness=soundness,
+        completeness=completeness,
+        word_probabilities=word_probabilities,
+    )
+
+
+def _largest_output(
+    score: float, beta: float, epsilon: float, soundness: float, length2: int
+) -> tuple[int, float, raz.RazPlan | None]:
+    """Largest m with its min-entropy and extractor, at a guaranteed score (bits)."""
+
+    def min_entropy(m: int) -> float:
+        return (score - (m + soundness + 2)) / beta
+
+    def attempt(m: int) -> raz.RazPlan | None:
+        available = min(min_entropy(m), float(length2))
+        try:
+            plan = raz.plan_for_output(epsilon, length2, m, -(m + soundness + 2))
+        except InputError:
+            return None  # no parameters reach this error with a source this short
+        return plan if plan.min_entropy2 <= available else None
+
+    if min_entropy(1) <= 0 or (best := attempt(1)) is None:
+        return 0, max(0.0, min_entropy(0)), None
+    low, high = 1, 2
+    while high <= length2 and (found := attempt(high)) is not None:
+        best, low, high = found, high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (found := attempt(middle)) is None:
+            high = middle
+        else:
+            best, low = found, middle
+    return low, min_entropy(low), best
+
+
+def _why_nothing(
+    expected: float,
+    threshold: float,
+    certificate: ScoreCertificate,
+    epsilon: float,
+    soundness: float,
+    length2: int,
+) -> str:
+    """One line that says why a plan has no output."""
+    if expected <= 0:
+        return (
+            f"the {certificate.kind} certificate gives no credit at this noise and epsilon "
+            f"{epsilon:g}: expected score {expected:.4g} bits"
+        )
+    certified = max(0.0, certificate.min_entropy(threshold, -(soundness + 3)))
+    try:
+        needed = raz.plan_for_output(epsilon, length2, 1, -(soundness + 3)).min_entropy2
+    except InputError as error:
+        return f"the extractor cannot give one bit: {error}"
+    return (
+        f"too little min-entropy: {certified:.0f} bits certified, "
+        f"{needed:.0f} needed for the first output bit at soundness 2^-{soundness:g}"
+    )
+
+
+@lru_cache(maxsize=64)
+def _paper_certificate(
+    runs: int, epsilon: float, delta: float, mu1: float, soundness: float
+) -> Theorem9:
+    """Theorem 9 for what one output bit needs, counting acceptance no less likely than 2^−σ.
+
+    Runs accepted more rarely are secure whatever their output (d_c·p(ACC) ≤ p(ACC)).
+    """
+    log2_error = -(soundness + 3)
+    return theorem9(runs, epsilon, delta, mu1, 2 * log2_error - 2, -soundness)
+
+
+def nearest_feasible(
+    runs: int,
+    epsilon: float,
+    behaviour: NDArray[np.float64],
+    code: SettingCode,
+    *,
+    soundness: float = 64,
+    completeness: float = 0.99,
+) -> tuple[int | None, float | None]:
+    """What would have to change for something to be certified by the closed form.
+
+    Returns:
+        The least n (to 1 %, at most 10⁹; None if none) at the expected behaviour, and the
+        largest white noise (to 1 %; None if even the noiseless device gives nothing) at n runs.
+    """
+
+    def works(n: int, table: NDArray[np.float64]) -> bool:
+        plan = best_closed_form(
+            n, epsilon, table, code, soundness=soundness, completeness=completeness
+        )
+        return plan.output_bits > 0
+
+    least: int | None = None
+    if works(_MAX_RUNS, behaviour):
+        low, high = math.log(2 + soundness), math.log(_MAX_RUNS)
+        while high - low > 0.01:
+            middle = (low + high) / 2
+            if works(math.ceil(math.exp(middle)), behaviour):
+                high = middle
+            else:
+                low = middle
+        least = math.ceil(math.exp(high))
+    largest: float | None = None
+    if works(runs, honest_table()):
+        weak, strong = -30.0, 0.0
+        while strong - weak > 0.01:
+            middle = (weak + strong) / 2
+            if works(runs, with_white_noise(honest_table(), math.exp(middle))):
+                weak = middle
+            else:
+                strong = middle
+        largest = math.exp(weak)
+    return least, largest

@@ -1,0 +1,118 @@
+"""Recorded runs: settings and outcomes from NumPy files or a CSV with the paper's labels.
+
+NumPy files hold either one uint8 a run (setting 9u1+u2, outcome 4x1+x2, 0-based) or two columns
+(u1, u2) and (x1, x2), 0-based integers.  A CSV has a header with the columns u1, u2, x1, x2 in
+any order and the paper's labels, settings 1..9 and outcomes 1..4.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from qdevices.game import N_OUTCOMES, N_SETTINGS
+
+_CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
+Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def load_array(path: str | Path, labels: int, what: str) -> NDArray[np.uint8]:
+    """One array of runs from a `.npy` file, as (n,) uint8 of `labels`·first + second.
+
+    Args:
+        path: the file; large (n,) uint8 files are mapped, not read.
+        labels: labels of one party, 9 for settings and 4 for outcomes.
+        what: "settings" or "outcomes", for messages.
+
+    Raises:
+        InputError: the file cannot be read, or its dtype, shape or a value is wrong.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"{what} file {str(path)!r} cannot be read: {error.strerror}") from None
+    except (ValueError, EOFError):
+        raise InputError(f"{what} file {str(path)!r} is no .npy array of numbers") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{what} file {str(path)!r} is an archive, expected one .npy array")
+    if array.dtype.kind not in "iu":
+        raise InputError(
+            f"{what} file {str(path)!r} has dtype {array.dtype}, expected uint8 or another integer"
+        )
+    if not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 2)) or not len(array):
+        raise InputError(
+            f"{what} file {str(path)!r} has shape {array.shape}, expected (n,) or (n, 2), n > 0"
+        )
+    bound = labels**2 if array.ndim == 1 else labels
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= bound:
+        flat = np.asarray(array).ravel()
+        entry = int(((flat < 0) | (flat >= bound)).argmax())
+        run = entry if array.ndim == 1 else entry // 2
+        raise InputError(f"{what}[{run}] is {flat[entry]}, expected 0..{bound - 1}")
+    if array.ndim == 1:
+        return array if array.dtype == np.uint8 else array.astype(np.uint8)
+    return (labels * array[:, 0].astype(np.uint8) + array[:, 1].astype(np.uint8)).astype(np.uint8)
+
+
+def load_pair(settings: str | Path, outcomes: str | Path) -> Runs:
+    """Settings and outcomes from two `.npy` files; see `load_array`.
+
+    Raises:
+        InputError: also when the lengths differ.
+    """
+    u = load_array(settings, N_SETTINGS, "settings")
+    x = load_array(outcomes, N_OUTCOMES, "outcomes")
+    if len(u) != len(x):
+        raise InputError(f"{len(u)} settings but {len(x)} outcomes")
+    return u, x
+
+
+def load_csv(path: str | Path) -> Runs:
+    """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or has a label out of range (with
+            its line).
+    """
+    name = str(path)
+    u, x = bytearray(), bytearray()
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            header = [column.strip() for column in next(reader, [])]
+            places = []
+            for column, _ in _CSV_COLUMNS:
+                if header.count(column) != 1:
+                    raise InputError(
+                        f"CSV {name!r} has the columns {','.join(header)[:60]!r}, "
+                        "expected u1,u2,x1,x2"
+                    )
+                places.append(header.index(column))
+            for row in reader:
+                if not row:
+                    continue
+                labels = []
+                for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
+                    text = row[place].strip() if place < len(row) else ""
+                    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= bound):
+                        raise InputError(
+                            f"CSV {name!r} line {reader.line_num}: {column} is {text!r}, "
+                            f"expected 1..{bound}"
+                        )
+                    labels.append(int(text) - 1)
+                u.append(N_SETTINGS * labels[0] + labels[1])
+                x.append(N_OUTCOMES * labels[2] + labels[3])
+    except OSError as error:
+        raise InputError(f"CSV {name!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"CSV {name!r} is no UTF-8 text") from None
+    except csv.Error as error:
+        raise InputError(f"CSV {name!r} is malformed: {error}") from None
+    if not u:
+        raise InputError(f"CSV {name!r} has no runs")
+    return np.frombuffer(bytes(u), dtype=np.uint8), np.frombuffer(bytes(x), dtype=np.uint8)

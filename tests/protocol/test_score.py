@@ -1,0 +1,164 @@
+"""The closed-form score certificate (design 4.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from scipy.sparse import lil_matrix
+
+from protocol.errors import InputError
+from protocol.score import C, S, ScoreCertificate, beta_limit, closed_form
+from protocol.setting_code import SettingCode, default_code, plain_code, sv_maximum
+from qdevices.game import (
+    STARRED_SETTING,
+    honest_table,
+    losing_table,
+    starred_event,
+    starred_outcomes,
+    with_white_noise,
+)
+from qdevices.symmetry import orbits, stabiliser
+
+
+def _no_signalling_rows():
+    """Equality constraints of the polytope, written out one by one from the definition."""
+    rows, right = [], []
+    for u in range(81):
+        rows.append([(16 * u + x, 1.0) for x in range(16)])
+        right.append(1.0)
+    for own in range(9):
+        for x in range(4):
+            for other in range(1, 9):
+                alice = [(16 * (9 * own + other) + 4 * x + y, 1.0) for y in range(4)]
+                alice += [(16 * (9 * own) + 4 * x + y, -1.0) for y in range(4)]
+                bob = [(16 * (9 * other + own) + 4 * y + x, 1.0) for y in range(4)]
+                bob += [(16 * own + 4 * y + x, -1.0) for y in range(4)]
+                rows += [alice, bob]
+                right += [0.0, 0.0]
+    matrix = lil_matrix((len(rows), 1296))
+    for i, row in enumerate(rows):
+        for column, value in row:
+            matrix[i, column] += value
+    return matrix.tocsr(), np.array(right)
+
+
+def _largest(objective):
+    matrix, right = _no_signalling_rows()
+    found = linprog(-objective.ravel(), A_eq=matrix, b_eq=right, method="highs-ipm")
+    assert found.status == 0
+    return -found.fun
+
+
+def _representatives():
+    """One outcome of u0 for each orbit under the symmetries that keep u0."""
+    labels = orbits(stabiliser(STARRED_SETTING))[16 * STARRED_SETTING :][:16]
+    return [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+
+
+def _lp_value(guess, c):
+    objective = -c * losing_table().astype(float)
+    objective[starred_event()] += S
+    objective[STARRED_SETTING, guess] += 1
+    return _largest(objective)
+
+
+def test_the_linear_inequality_of_the_closed_form_holds_for_every_guess():
+    for guess in _representatives():
+        assert _lp_value(guess, C) <= 1 + 1e-7
+
+
+def test_the_linear_inequality_is_tight_in_c():
+    assert max(_lp_value(guess, 0.97 * C) for guess in _representatives()) > 1 + 1e-4
+
+
+@given(st.sampled_from([0.0, 0.01, 0.1, 0.3]), st.floats(0.01, 0.99), st.integers(0, 2**32))
+def test_no_local_strategy_and_sv_source_exceeds_one(epsilon, share, seed):
+    """The theorem for deterministic boxes, where q = 1, against the exact best SV source."""
+    code = default_code()
+    certificate = closed_form(code, epsilon, share * beta_limit(code, epsilon))
+    rng = np.random.default_rng(seed)
+    losing = losing_table().reshape(9, 9, 4, 4)
+    alice = rng.integers(0, 4, 9)
+    for _ in range(4):  # improve both sides in turn: local optima of the game
+        bob = np.array(
+            [np.argmin([losing[range(9), u, alice, x].sum() for x in range(4)]) for u in range(9)]
+        )
+        alice = np.array(
+            [np.argmin([losing[u, range(9), x, bob].sum() for x in range(4)]) for u in range(9)]
+        )
+    outcomes = (4 * alice[:, None] + bob[None, :]).ravel()
+    factors = np.exp2(certificate.log2_factors)[np.arange(81), outcomes]
+    assert sv_maximum(factors[code.table], epsilon) <= 1 + 1e-12
+
+
+def test_factors_are_those_of_the_theorem():
+    code, beta = default_code(), 0.05
+    certificate = closed_form(code, 0.05, beta)
+    floor, rho = 1 - beta * C, code.rho(0.05)
+    factors = np.exp2(certificate.log2_factors)
+    assert np.allclose(factors[starred_event()], 1 + beta * floor * S)
+    for u in (0, 2, 17, 80):
+        weight = 1.0 if u == STARRED_SETTING else rho[u]
+        assert np.allclose(factors[u][losing_table()[u]], 1 - beta * floor * C * weight)
+    neutral = ~losing_table() & ~starred_event()
+    assert (certificate.log2_factors[neutral] == 0).all()
+
+
+def test_score_of_counts_is_the_sum_over_runs_and_overflow_loses_its_credit():
+    certificate = closed_form(default_code(), 0.01, 0.1)
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 50, (81, 16))
+    by_runs = sum(
+        certificate.log2_factors[u, x] for u, x in np.ndindex(81, 16) for _ in range(counts[u, x])
+    )
+    assert certificate.score(counts) == pytest.approx(by_runs)
+    overflow = counts[STARRED_SETTING] // 2
+    starred = certificate.log2_factors[STARRED_SETTING]
+    expected = by_runs - sum(overflow[x] * max(0.0, starred[x]) for x in range(16))
+    assert certificate.score(counts, overflow) == pytest.approx(expected)
+
+
+def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_percent():
+    """Design 4.3: the closed form dies at about 3 % white noise (default code, ε = 0)."""
+    code = default_code()
+    joint = code.probabilities()[:, None]
+    # β → 0 is the most tolerant choice.
+    factors = closed_form(code, 0.0, 1e-3).log2_factors
+    means = {
+        q: (joint * with_white_noise(honest_table(), q) * factors).sum()
+        for q in (0.001, 0.02, 0.04)
+    }
+    assert means[0.001] > means[0.02] > 0 > means[0.04]
+
+
+def test_credited_event_is_the_starred_event():
+    certificate = closed_form(default_code(), 0.01, 0.1)
+    assert np.array_equal(certificate.credited_event(), starred_event())
+    assert starred_outcomes().sum() == 8
+
+
+def test_json_round_trip_for_closed_and_tabulated_certificates():
+    closed = closed_form(default_code(), 0.02, 0.05)
+    again = ScoreCertificate.from_json(closed.to_json())
+    assert np.array_equal(again.log2_factors, closed.log2_factors)
+    table = closed.log2_factors.copy()
+    table[0, 0] = -np.inf
+    other = ScoreCertificate("optimised", closed.code, 0.02, 0.05, table)
+    assert np.array_equal(ScoreCertificate.from_json(other.to_json()).log2_factors, table)
+
+
+def test_bad_parameters_are_refused():
+    code = default_code()
+    with pytest.raises(InputError, match="beta"):
+        closed_form(code, 0.01, 0.0)
+    with pytest.raises(InputError, match="beta"):
+        closed_form(code, 0.1, 2 * beta_limit(code, 0.1))
+    with pytest.raises(InputError, match="epsilon"):
+        closed_form(code, 0.5, 0.1)
+    with pytest.raises(InputError, match="starred pair"):
+        closed_form(plain_code(starred=0), 0.01, 0.1)
+    with pytest.raises(InputError, match="no word for pair"):
+        closed_form(SettingCode("tiny", (2, 2, 1, 0), 2), 0.01, 0.1)

@@ -1,0 +1,104 @@
+"""Circuits and Aer devices against the exact behaviour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit.quantum_info import Operator, Statevector
+from scipy.stats import chi2
+
+from qdevices.aer import AerShotsDevice, aer_device, behaviour
+from qdevices.circuits import (
+    BASIS_GATES,
+    basis_unitary,
+    measurement_circuit,
+    pair_circuit,
+    state_circuit,
+)
+from qdevices.game import honest_table, losing_table, with_white_noise
+from qdevices.noise import NoiseSpec
+
+
+def test_ideal_circuits_give_the_honest_table():
+    assert np.abs(behaviour(NoiseSpec()) - honest_table()).max() < 1e-12
+
+
+def test_statevectors_of_all_81_measured_circuits_give_the_honest_table():
+    """A second way, by Qiskit's statevector, through the classical bits of the real circuit."""
+    for setting in range(81):
+        circuit = pair_circuit(*divmod(setting, 9))
+        clbit = {
+            circuit.find_bit(i.qubits[0]).index: circuit.find_bit(i.clbits[0]).index
+            for i in circuit.data
+            if i.operation.name == "measure"
+        }
+        state = Statevector(circuit.remove_final_measurements(inplace=False))
+        for bits, probability in state.probabilities_dict().items():
+            # Qiskit writes qubit 0 last.
+            outcome = sum(int(bits[-1 - qubit]) << clbit[qubit] for qubit in range(4))
+            assert honest_table()[setting, outcome] == pytest.approx(probability, abs=1e-12)
+
+
+def test_measurement_circuits_are_the_literal_unitaries_up_to_phase():
+    for setting in range(9):
+        circuit = measurement_circuit(setting)
+        assert Operator(circuit).equiv(Operator(basis_unitary(setting)))
+        assert set(circuit.count_ops()) <= set(BASIS_GATES)
+
+
+def test_literal_measurements_cost_sixteen_cnots_and_the_state_two():
+    assert sum(measurement_circuit(u).count_ops().get("cx", 0) for u in range(9)) == 16
+    assert state_circuit().count_ops()["cx"] == 2
+
+
+def test_white_noise_of_the_simulator_is_white_noise():
+    noisy = behaviour(NoiseSpec(white=0.137))
+    assert np.abs(noisy - with_white_noise(honest_table(), 0.137)).max() < 1e-12
+
+
+def test_readout_noise_flips_each_of_four_bits():
+    flip = 0.05
+    noisy = behaviour(NoiseSpec(readout=flip))
+    by_hand = np.zeros((81, 16))
+    for mask in range(16):
+        weight = flip ** mask.bit_count() * (1 - flip) ** (4 - mask.bit_count())
+        by_hand += weight * honest_table()[:, np.arange(16) ^ mask]
+    assert np.abs(noisy - by_hand).max() < 1e-12
+
+
+def test_gate_noise_of_one_is_white_noise():
+    noisy = behaviour(NoiseSpec(gate1=1.0, gate2=1.0))
+    assert np.abs(noisy - 1 / 16).max() < 1e-12
+
+
+def test_an_ideal_device_never_loses_in_a_million_runs():
+    rng = np.random.default_rng(4)
+    settings = rng.integers(0, 81, 1_000_000).astype(np.uint8)
+    outcomes = aer_device(NoiseSpec()).sample(settings, rng)
+    assert losing_table()[settings, outcomes].sum() == 0
+
+
+def test_shots_through_aer_agree_with_the_exact_table():
+    """Chi-square of 120,000 real shots over all 1296 cells; false alarm 1e-6, at a fixed seed."""
+    noise = NoiseSpec(white=0.03, gate1=5e-3, gate2=2e-2, readout=2e-2)
+    table = behaviour(noise)
+    rng = np.random.default_rng(5)
+    settings = rng.integers(0, 81, 120_000).astype(np.uint8)
+    outcomes = AerShotsDevice(noise).sample(settings, rng)
+    counts = np.bincount(16 * settings.astype(int) + outcomes, minlength=1296).reshape(81, 16)
+    expected = counts.sum(1, keepdims=True) * table
+    assert ((counts - expected) ** 2 / expected).sum() < chi2.isf(1e-6, 81 * 15)
+
+
+def test_shots_are_reproducible_and_neighbouring_runs_independent():
+    noise = NoiseSpec(white=0.1)
+    settings = np.zeros(4000, dtype=np.uint8)
+    first = AerShotsDevice(noise).sample(settings, np.random.default_rng(6))
+    again = AerShotsDevice(noise).sample(settings, np.random.default_rng(6))
+    other = AerShotsDevice(noise).sample(settings, np.random.default_rng(7))
+    assert np.array_equal(first, again)
+    # Agreement of independent copies is Σp²; 6 standard deviations, false alarm below 1e-8.
+    same = (behaviour(noise)[0] ** 2).sum()
+    for a, b in ((first, other), (first[:-1], first[1:])):
+        deviation = abs((a == b).mean() - same) / np.sqrt(same * (1 - same) / len(a))
+        assert deviation < 6
