@@ -55,7 +55,7 @@ class Plan:
         min_entropy_bits: min-entropy guaranteed at `score_least`, except with probability ε'.
         extractor: the extractor's parameters; None when nothing can be certified.
         expected_losing, expected_event, expected_score: means of L, S and Σ log₂F.
-        theorem9: what the paper's own certificate says of these thresholds.
+        expected_paper_event: mean of S for the paper's own (u*, x*).
         reason: why nothing can be certified; None otherwise.
     """
 
@@ -74,7 +74,7 @@ class Plan:
     expected_losing: float
     expected_event: float
     expected_score: float
-    theorem9: Theorem9
+    expected_paper_event: float
     reason: str | None
 
     @property
@@ -114,6 +114,13 @@ class Plan:
         )
 
     @property
+    def theorem9(self) -> Theorem9:
+        """What the paper's own certificate says of δ and the paper's event, for one output bit."""
+        return _theorem9(
+            self.runs, self.epsilon, self.delta, self.expected_paper_event, self.soundness
+        )
+
+    @property
     def settings_bits(self) -> int:
         """Weak bits that choose the settings."""
         return self.runs * self.code.bits_per_run
@@ -143,15 +150,10 @@ class Plan:
             "expected_losing": self.expected_losing,
             "expected_event": self.expected_event,
             "expected_score": _finite(self.expected_score),
+            "expected_paper_event": self.expected_paper_event,
             "soundness_log2": self.soundness_log2,
             "source_bits": self.source_bits,
-            "theorem9": {
-                "applies": self.theorem9.applies,
-                "runs_needed": _finite(self.theorem9.runs_needed),
-                "delta_limit": self.theorem9.delta_limit,
-                "best_delta": self.theorem9.best_delta,
-                "log2_bound": self.theorem9.log2_bound,
-            },
+            "theorem9": self.theorem9.to_json(),
             "reason": self.reason,
         }
 
@@ -163,7 +165,6 @@ class Plan:
             InputError: missing or unusable entries.
         """
         try:
-            nine = data["theorem9"]
             return cls(
                 runs=check_count("runs", data["runs"]),
                 epsilon=check_epsilon(float(data["epsilon"])),
@@ -180,13 +181,7 @@ class Plan:
                 expected_losing=float(data["expected_losing"]),
                 expected_event=float(data["expected_event"]),
                 expected_score=_or_minus_inf(data["expected_score"]),
-                theorem9=Theorem9(
-                    applies=bool(nine["applies"]),
-                    delta_limit=float(nine["delta_limit"]),
-                    runs_needed=float(nine["runs_needed"]),
-                    best_delta=float(nine["best_delta"]),
-                    log2_bound=float(nine["log2_bound"]),
-                ),
+                expected_paper_event=float(data["expected_paper_event"]),
                 reason=data["reason"],
             )
         except InputError:
@@ -283,7 +278,6 @@ def plan_run(
     )
     losing_limit = binomial_upper(runs, expected_losing, _SHARE_TESTS * failure)
     event_least = binomial_lower(runs, expected_event, _SHARE_TESTS * failure)
-    paper_mu1 = float(joint[paper_event()].sum())
     reason = None
     if extractor is None:
         reason = _why_nothing(
@@ -310,7 +304,7 @@ def plan_run(
         expected_losing=expected_losing,
         expected_event=expected_event,
         expected_score=expected_score,
-        theorem9=_paper_certificate(runs, epsilon, losing_limit / runs, paper_mu1, soundness),
+        expected_paper_event=float(joint[paper_event()].sum()),
         reason=reason,
     )
 
@@ -410,15 +404,11 @@ def _why_nothing(
 
 
 @lru_cache(maxsize=64)
-def _paper_certificate(
-    runs: int, epsilon: float, delta: float, mu1: float, soundness: float
-) -> Theorem9:
-    """Theorem 9 for what one output bit needs, counting acceptance no less likely than 2^−σ.
-
-    Runs accepted more rarely are secure whatever their output (d_c·p(ACC) ≤ p(ACC)).
-    """
-    log2_error = -(soundness + 3)
-    return theorem9(runs, epsilon, delta, mu1, 2 * log2_error - 2, -soundness)
+def _theorem9(runs: int, epsilon: float, delta: float, mu1: float, soundness: float) -> Theorem9:
+    # 2σ + 110 bits is what Raz needs for its first output bit, with log₂p up to 50.  Acceptance
+    # is taken no less likely than 2^−σ: rarer runs are secure whatever they put out, as
+    # d_c·p(ACC) ≤ p(ACC).
+    return theorem9(runs, epsilon, delta, mu1, -(2 * soundness + 110), -soundness)
 
 
 def nearest_feasible(

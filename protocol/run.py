@@ -205,7 +205,7 @@ def report(plan: Plan, verdict: Verdict) -> dict[str, Any]:
         "soundness_log2": plan.soundness_log2,
         "completeness": plan.completeness,
         "certificate": plan.certificate.kind,
-        "theorem9": plan.to_json()["theorem9"],
+        "theorem9": plan.theorem9.to_json(),
     }
 
 

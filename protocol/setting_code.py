@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,7 @@ class SettingCode:
         Computed by Dinkelbach's iteration on the same tree recursion, then widened by 1e-12
         so that rounding never makes it too small.
         """
-        check_epsilon(epsilon)
-        star = (self.table == self.starred).astype(np.float64)
-        result = np.full(N_PAIRS, np.inf)
-        for setting in np.flatnonzero(self.settings_used):
-            other = (self.table == setting).astype(np.float64)
-            result[setting] = sv_ratio(star, other, epsilon) * (1 + 1e-12)
-        result[self.starred] = 1.0
-        return result
+        return _rho(self, check_epsilon(epsilon))
 
     def rho_exact(self, epsilon: Fraction) -> dict[int, Fraction]:
         """ρ(u) as exact rationals, for the settings that have a word (slow, for verification)."""
@@ -138,8 +132,9 @@ class SettingCode:
         return result
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary for JSON files."""
-        return {"name": self.name, "words": list(self.words), "starred": self.starred}
+        """A plain dictionary for JSON files; the words as one line of numbers."""
+        words = " ".join(map(str, self.words))
+        return {"name": self.name, "words": words, "starred": self.starred}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SettingCode:
@@ -149,10 +144,25 @@ class SettingCode:
             InputError: missing or unusable entries.
         """
         try:
-            words = tuple(int(w) for w in data["words"])
+            words = tuple(int(w) for w in data["words"].split())
             return cls(str(data["name"]), words, int(data["starred"]))
-        except (KeyError, TypeError) as error:
-            raise InputError(f"setting code {dict(data)!r:.80} is incomplete: {error}") from None
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"setting code {data!r:.80} is unusable: {error!r}") from None
+
+
+@lru_cache(maxsize=64)
+def _rho(code: SettingCode, epsilon: float) -> NDArray[np.float64]:
+    # Cached, since an optimisation asks for the same ratios at every step.
+    star = (code.table == code.starred).astype(np.float64)
+    result = np.full(N_PAIRS, np.inf)
+    for setting in np.flatnonzero(code.settings_used):
+        other = (code.table == setting).astype(np.float64)
+        result[setting] = sv_ratio(star, other, epsilon) * (1 + 1e-12)
+    result[code.starred] = 1.0
+    result.setflags(write=False)
+    return result
 
 
 def sv_maximum(leaves: NDArray[Any], epsilon: Any) -> NDArray[Any]:

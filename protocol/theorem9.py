@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from protocol.setting_code import check_epsilon
 
@@ -33,6 +34,13 @@ class Theorem9:
     runs_needed: float
     best_delta: float
     log2_bound: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary; numbers beyond floating point are null."""
+        data = asdict(self)
+        return {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in data.items()
+        }
 
 
 def delta_limit(epsilon: float) -> float:

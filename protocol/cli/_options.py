@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_NOISE = "white=0.001"
 
 
-class Count(click.ParamType):
+class Count(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.4
     """A whole number, which may be written 1000000, 1_000_000 or 1e6."""
 
     name = "integer"

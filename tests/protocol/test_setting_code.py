@@ -137,5 +137,5 @@ def test_bad_codes_and_epsilons_are_refused():
     for epsilon in (-0.1, 0.5, float("nan")):
         with pytest.raises(InputError, match="epsilon"):
             default_code().rho(epsilon)
-    with pytest.raises(InputError, match="incomplete"):
+    with pytest.raises(InputError, match="unusable"):
         SettingCode.from_json({"name": "x"})

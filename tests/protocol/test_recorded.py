@@ -1,0 +1,92 @@
+"""Recorded runs from files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.errors import InputError
+from protocol.recorded import load_csv, load_pair
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 4)),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_csv_and_both_array_forms_agree(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("recorded")
+    csv = folder / "runs.csv"
+    csv.write_text("x2, u1,u2,x1\n" + "".join(f"{d},{a},{b},{c}\n" for a, b, c, d in rows))
+    table = np.array(rows) - 1
+    np.save(folder / "u2.npy", table[:, :2])
+    np.save(folder / "x2.npy", table[:, 2:])
+    np.save(folder / "u.npy", (9 * table[:, 0] + table[:, 1]).astype(np.uint8))
+    np.save(folder / "x.npy", (4 * table[:, 2] + table[:, 3]).astype(np.int32))
+    first = load_csv(csv)
+    for u, x in (
+        load_pair(folder / "u.npy", folder / "x.npy"),
+        load_pair(folder / "u2.npy", folder / "x2.npy"),
+    ):
+        assert u.dtype == x.dtype == np.uint8
+        assert np.array_equal(u, first[0])
+        assert np.array_equal(x, first[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("u1,u2,x1,x2\n1,3,1,3\n0,3,1,3\n", r"line 3: u1 is '0', expected 1\.\.9"),
+        ("u1,u2,x1,x2\n1,10,1,3\n", r"line 2: u2 is '10', expected 1\.\.9"),
+        ("u1,u2,x1,x2\n1,1,5,3\n", r"line 2: x1 is '5', expected 1\.\.4"),
+        ("u1,u2,x1,x2\n1,1,2\n", r"line 2: x2 is '', expected 1\.\.4"),
+        ("u1,u2,x1,x2\n1,1,2,two\n", "line 2: x2 is 'two'"),
+        ("u1,u2,x1,x2\n1,1,2,-1\n", "line 2: x2 is '-1'"),
+        ("u1,u2,x1\n1,1,2\n", "expected u1,u2,x1,x2"),
+        ("1,1,2,2\n", "expected u1,u2,x1,x2"),
+        ("", "expected u1,u2,x1,x2"),
+        ("u1,u2,x1,x2\n", "has no runs"),
+    ],
+)
+def test_bad_csv_is_refused_with_its_line(tmp_path, text, message):
+    path = tmp_path / "runs.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (np.array([0, 81], dtype=np.uint8), r"settings\[1\] is 81, expected 0\.\.80"),
+        (np.array([0, -1]), r"settings\[1\] is -1"),
+        (np.array([[0, 0], [3, 9]]), r"settings\[1\] is 9, expected 0\.\.8"),
+        (np.array([0.0, 1.0]), "dtype float64"),
+        (np.zeros((2, 3), dtype=np.uint8), r"shape \(2, 3\)"),
+        (np.zeros(0, dtype=np.uint8), r"shape \(0,\)"),
+        (np.zeros(3, dtype=np.uint8), "3 settings but 2 outcomes"),
+    ],
+)
+def test_bad_arrays_are_refused(tmp_path, settings, message):
+    np.save(tmp_path / "u.npy", settings)
+    np.save(tmp_path / "x.npy", np.zeros(2, dtype=np.uint8))
+    with pytest.raises(InputError, match=message):
+        load_pair(tmp_path / "u.npy", tmp_path / "x.npy")
+
+
+def test_files_that_are_no_arrays_are_refused(tmp_path):
+    (tmp_path / "text.npy").write_text("hello")
+    np.savez(tmp_path / "many.npz", a=np.zeros(2))
+    np.save(tmp_path / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_pair(tmp_path / "none.npy", tmp_path / "none.npy")
+    with pytest.raises(InputError, match=r"no \.npy array"):
+        load_pair(tmp_path / "text.npy", tmp_path / "text.npy")
+    with pytest.raises(InputError, match="is an archive"):
+        load_pair(tmp_path / "many.npz", tmp_path / "many.npz")
+    with pytest.raises(InputError, match=r"no \.npy array"):
+        load_pair(tmp_path / "pickled.npy", tmp_path / "pickled.npy")
