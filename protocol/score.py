@@ -1,13 +1,38 @@
 """Score certificates: a factor F(x,u) per run that turns outcomes into certified min-entropy.
 
-For a table F with E[F(x,u)·q(x|u)^β | past] ≤ 1 for every no-signalling box and every ε-SV
-source (the power β at the starred setting pair only), the product of F·q^β over the runs is a
-supermartingale, and except with probability ε' (design 4.2)
+Let F(x,u) ≥ 0 satisfy, for every no-signalling box and every ε-SV source,
+
+    E[F(x,u)·q(x|u)^β | past] ≤ 1,    the power β applied at the starred pair u0 only,     (*)
+
+q(x|u) the box's probability of its own outcome.  Over n runs the product of F·q^β is then a
+supermartingale with expectation at most 1, so by Markov's inequality, except with probability ε',
 
     −log₂ q(x|u,z,e)  ≥  (Σ_i log₂ F(x_i,u_i) − log₂(1/ε')) / β,
 
-also for the outcomes at the starred pair alone, which are all that enters the extractor.
-This module has the certificate as data and the closed form of design 4.2.
+where x are the outcomes at the starred pair: what the other runs contribute to q sums to 1.  A
+starred run whose outcome does not enter the extractor has no factor q^β to pay for a credit, so
+there F is cut to at most 1.
+
+Closed form (design 4.2).  Write B_u for the probability of losing at u, X* for the eight outcomes
+of u0 = (1,3) with squared overlap ¼.  For every no-signalling box and every outcome x̂ of u0
+
+    P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u,    S = 1/5, C = 1/10                              (LP)
+
+(a linear programme; the tests solve it).  With ρ(u) = sup ν(u0)/ν(u) over ε-SV sources, 0 < β ≤ 1,
+βCρ(u) < 1, F_lo = 1 − βC, s = F_lo·S, c = F_lo·C the table
+
+    F = 1 + βs on (u0, X*);  1 − βc if lost at u0;  1 − βcρ(u) if lost at u ≠ u0;  1 otherwise
+
+satisfies (*).  Proof.  Let g be the largest P(x|u0), ν₀ = ν(u0).  At u0, E[F q^β | u0] ≤
+g^β·E[F | u0], and g^β ≤ 1 − β(1−g) since the power is concave; as E[F|u0] ≥ 1 − βc ≥ F_lo,
+
+    E[F q^β | u0] ≤ E[F | u0] − β(1−g)·F_lo = 1 + β(s·P(X*|u0) − c·B_{u0}) − β(1−g)·F_lo.
+
+Elsewhere q^β ≤ 1 gives E[F | u] ≤ 1 − βcρ(u)B_u, and ν(u)ρ(u) ≥ ν₀.  Together
+
+    E[F q^β] ≤ 1 + βν₀F_lo·{S·P(X*|u0) − C·Σ_u B_u − (1−g)} ≤ 1
+
+by (LP) at the x̂ that attains g.  ∎
 """
 
 from __future__ import annotations
