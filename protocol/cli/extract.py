@@ -1,0 +1,208 @@
+"""`ksamp extract`: the two-source extractors on bit files, without the rest of the protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.cli import _options as options
+from protocol.cli._progress import ProgressBar
+from protocol.errors import InputError
+from protocol.extract import DodisPlan, RazPlan, Source1, dodis, raz, smallest_field
+from protocol.extract.bounds import InsufficientError
+
+
+class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """An error as a number in (0, 1) or as a power of two such as 2^-64; gives its log₂."""
+
+    name = "error"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """log₂ of the error; click's usage error if it is not in (0, 1)."""
+        try:
+            text = str(value)
+            log2 = float(text[2:]) if text.startswith("2^") else math.log2(float(text))
+        except ValueError:
+            log2 = math.nan
+        if not (log2 < 0 and math.isfinite(log2)):
+            self.fail(f"{value!r} is no error in (0, 1), such as 1e-9 or 2^-64", param, ctx)
+        return log2
+
+
+@click.command("extract")
+@click.option("--method", type=click.Choice(["raz", "dodis"]), default="raz", show_default=True)
+@click.option(
+    "--source1", required=True, type=click.Path(), metavar="FILE", help="Source 1, packed bits."
+)
+@click.option(
+    "--source2", required=True, type=click.Path(), metavar="FILE", help="Source 2, packed bits."
+)
+@click.option("--length1", type=options.Count(), help="Bits of source 1.  [default: all]")
+@click.option("--length2", type=options.Count(), help="Bits of source 2.  [default: all]")
+@click.option("--min-entropy1", type=float, help="Min-entropy of source 1 in bits; or --epsilon1.")
+@click.option("--epsilon1", type=float, help="ε, if source 1 is ε-Santha-Vazirani.")
+@click.option("--min-entropy2", type=float, required=True, help="Min-entropy of source 2 in bits.")
+@click.option(
+    "--error",
+    "log2_error",
+    type=ErrorBound(),
+    required=True,
+    help="Wanted error (total variation distance), such as 1e-9 or 2^-64.",
+)
+@click.option("--output-bits", type=options.Count(), help="Output bits.  [default: most possible]")
+@click.option(
+    "--strong",
+    type=click.Choice(["source1", "source2"]),
+    default="source1",
+    show_default=True,
+    help="The source that may become known beside the output (source2 costs output with raz).",
+)
+@click.option(
+    "--out", type=click.Path(), metavar="FILE", help="Write the output, packed.  [default: print]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@options.json_option
+def command(
+    method: str,
+    source1: str,
+    source2: str,
+    length1: int | None,
+    length2: int | None,
+    min_entropy1: float | None,
+    epsilon1: float | None,
+    min_entropy2: float,
+    log2_error: float,
+    output_bits: int | None,
+    strong: raz.Strong,
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Extract almost uniform bits from two independent weak sources.
+
+    Files are packed, most significant bit of each byte first.  The plan is printed first.  Raz
+    wants 2r bits of source 1 for the least field GF(2^r) that holds source 2, and takes a prefix of
+    a longer one; Dodis wants both of about the same length.
+
+    Exit code 3 if the sources do not suffice (with the arithmetic), 2 for bad input.
+    """
+    if out is not None and Path(out).exists() and not overwrite:
+        raise InputError(f"output file {out!r} exists, expected a new one (or --overwrite)")
+    first, second = _read("1", source1, length1), _read("2", source2, length2)
+    try:
+        plan: RazPlan | DodisPlan
+        if method == "raz":
+            degree = smallest_field(len(second)).degree
+            if len(first) < 2 * degree:
+                raise InputError(
+                    f"source 1 has {len(first)} bits, Raz needs 2r = {2 * degree} for the "
+                    f"{len(second)} bits of source 2"
+                )
+            spare = len(first) - 2 * degree
+            first = first[: 2 * degree]
+            # What is cut off takes at most its length from the min-entropy.
+            known = _source1(2 * degree, len(first) + spare, min_entropy1, epsilon1)
+            plan = raz.plan(
+                known, len(second), min_entropy2, log2_error, strong=strong, output_bits=output_bits
+            )
+        else:
+            known = _source1(len(first), len(first), min_entropy1, epsilon1)
+            plan = dodis.plan(known, len(second), min_entropy2, log2_error, output_bits=output_bits)
+    except InsufficientError as error:
+        click.echo(f"ksamp: no output: {error}", err=True)
+        return 3
+    if not as_json:
+        click.echo(plan_text(plan))
+    with ProgressBar() as progress:
+        if isinstance(plan, RazPlan):
+            bits = raz.extract(
+                plan, first, second, lambda done, total: progress("extracting", done, total)
+            )
+        else:
+            bits = dodis.extract(plan, first, second)
+    packed = np.packbits(bits).tobytes()
+    if out is not None:
+        _write(Path(out), packed, overwrite)
+    if as_json:
+        data = {**plan.to_json(), "output_hex": packed.hex(), "file": out}
+        click.echo(json.dumps(data, allow_nan=False))
+    else:
+        click.echo(f"Written to {out}" if out is not None else packed.hex())
+    return 0
+
+
+def plan_text(plan: RazPlan | DodisPlan) -> str:
+    """A plan in a few lines."""
+    source1, shape = plan.source1, ""
+    known = (
+        f"{source1.epsilon:g}-Santha-Vazirani"
+        if source1.epsilon is not None
+        else f"{source1.min_entropy:g} bits of min-entropy"
+    )
+    if isinstance(plan, RazPlan):
+        name = "Raz"
+        shape = f"  field     {plan.field}; p = {plan.moment}, l = {plan.levels}\n"
+    else:
+        name = "Dodis et al."
+        shape = f"  length    {plan.length}\n"
+    return (
+        f"{name}, {plan.output_bits:,} bits within 2^{plan.log2_error:.1f} of uniform\n"
+        f"  source 1  {source1.bits:,} bits, {known}\n"
+        f"  source 2  {plan.length2:,} bits, {plan.min_entropy2:g} bits of min-entropy\n"
+        + shape.rstrip("\n")
+    )
+
+
+def _source1(bits: int, whole: int, min_entropy: float | None, epsilon: float | None) -> Source1:
+    if min_entropy is None or epsilon is not None:
+        return Source1(bits, min_entropy=min_entropy, epsilon=epsilon)
+    Source1(whole, min_entropy=min_entropy)  # the statement is about the whole file
+    return Source1(bits, min_entropy=max(0.0, min_entropy - (whole - bits)))
+
+
+def _read(name: str, path: str, length: int | None) -> NDArray[np.uint8]:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
+    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8))
+    if length is None:
+        length = len(bits)
+    if not 1 <= length <= len(bits):
+        raise InputError(
+            f"source {name} is asked for {length} bits, {path!r} has {len(bits)}, "
+            "expected between 1 and that"
+        )
+    return bits[:length]
+
+
+def _write(path: Path, data: bytes, overwrite: bool) -> None:
+    """Write all or nothing: a temporary file beside it, then a rename or a link."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                temporary.replace(path)
+            else:
+                os.link(temporary, path)  # fails if the name has come to exist meanwhile
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+    except OSError as error:
+        raise InputError(f"output file {str(path)!r} cannot be written: {error.strerror}") from None

@@ -1,0 +1,118 @@
+"""The extractor of Dodis et al.: bit for bit, and its error against the truth at tiny sizes."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.errors import InputError
+from protocol.extract import DodisPlan, Source1, dodis
+from protocol.extract.bounds import InsufficientError
+from protocol.extract.multiply import backends
+from protocol.setting_code import sv_maximum
+from tests.protocol.extract import naive
+
+PRIMES = (3, 5, 11, 13, 19, 101, 131)
+
+
+@pytest.mark.parametrize("backend", list(backends()))
+@given(n=st.sampled_from(PRIMES), seed=st.integers(0, 2**32))
+def test_output_is_the_definition_bit_for_bit(backend, n, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        plan = DodisPlan(n, Source1(n, epsilon=0.0), n, n, int(rng.integers(1, n)), 0.0)
+        sources = [rng.integers(0, 2, int(rng.integers(0, n + 1))) for _ in range(2)]
+        found = dodis.extract(plan, *sources, backend=backend)
+        assert np.array_equal(found, naive.dodis(plan, *sources))
+
+
+@pytest.mark.parametrize("output_bits", [1, 2, 3])
+def test_error_over_flat_sources_2_and_all_sv_sources_1_is_below_the_bound(output_bits):
+    """n = 5, strong in source 1: every source 2 of 20 and more strings in steps."""
+    n = 5
+    plan = DodisPlan(n, Source1(n, epsilon=0.0), n, n, output_bits, 0.0)
+    xs = (np.arange(32)[:, None] >> np.arange(n - 1, -1, -1)) & 1
+    ys = (np.arange(32)[:, None] >> np.arange(n)) & 1
+    table = np.array([[naive.to_int(naive.dodis(plan, x, y)) for y in ys] for x in xs])
+    one_hot = np.eye(2**output_bits)[table]
+    tightest = math.inf
+    for size in (28, 30, 31, 32):
+        sets = list(combinations(range(32), size))
+        for epsilon in (0.0, 0.05, 0.1):
+            source1 = Source1(n, epsilon=epsilon)
+            bound = 2.0 ** dodis.log2_error(n, source1, math.log2(size), output_bits)
+            for chosen in sets[:: max(1, len(sets) // 30)]:
+                distribution = one_hot[:, list(chosen)].mean(axis=1)
+                distance = np.abs(distribution - 2.0**-output_bits).sum(axis=1) / 2
+                error = float(sv_maximum(distance, epsilon))
+                assert error <= bound + 1e-12
+                tightest = min(tightest, bound / error)
+    assert tightest < 4
+
+
+def test_collision_entropy_of_an_sv_source_is_attained_by_the_fully_biased_one():
+    for epsilon in (0.0, 0.1, 0.3):
+        source1 = Source1(7, epsilon=epsilon)
+        word = np.ones(1)
+        for _ in range(7):
+            word = np.concatenate([word * (0.5 - epsilon), word * (0.5 + epsilon)])
+        assert source1.collision_entropy() == pytest.approx(-math.log2((word**2).sum()))
+        assert source1.collision_entropy() == pytest.approx(7 * (1 - math.log2(1 + 4 * epsilon**2)))
+
+
+@given(
+    st.sampled_from([1000, 1019, 5000]),
+    st.floats(0, 0.2),
+    st.floats(0.5, 1.0),
+    st.integers(1, 100),
+)
+def test_the_planned_output_is_the_largest(bits, epsilon, rate, bits_of_error):
+    wanted = -float(bits_of_error)
+    try:
+        plan = dodis.plan(Source1(bits, epsilon=epsilon), bits, rate * bits, wanted)
+    except InsufficientError:
+        return
+    assert plan.log2_error <= wanted + 1e-8
+    more = dodis.log2_error(plan.length, plan.source1, plan.min_entropy2, plan.output_bits + 1)
+    assert more > wanted or plan.output_bits == plan.length - 1
+    least = dodis.least_min_entropy2(plan.length, plan.source1, plan.output_bits, wanted)
+    assert least <= plan.min_entropy2 + 1e-6
+    assert dodis.log2_error(plan.length, plan.source1, least, plan.output_bits) == pytest.approx(
+        wanted
+    )
+
+
+def test_json_round_trip():
+    plan = dodis.plan(Source1(1000, min_entropy=800), 1000, 700, -30.0)
+    assert DodisPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    with pytest.raises(InputError, match="unusable"):
+        DodisPlan.from_json({"length": 5})
+
+
+def test_bad_input_is_refused():
+    source1 = Source1(1000, min_entropy=800)
+    plan = dodis.plan(source1, 1000, 700, -30.0)
+    with pytest.raises(InputError, match="source 1 has 1001 bits, expected at most 1000"):
+        dodis.extract(plan, np.zeros(1001, dtype=np.uint8), np.zeros(5, dtype=np.uint8))
+    with pytest.raises(InputError, match=r"source 2\[0\] is 7"):
+        dodis.extract(plan, [0], [7])
+    with pytest.raises(
+        InsufficientError, match=r"1 bits cannot be extracted: m <= .* = 800\.0 \+ "
+    ):
+        dodis.plan(source1, 1000, 100, -30.0)
+    with pytest.raises(InsufficientError, match="600 bits cannot be extracted"):
+        dodis.plan(source1, 1000, 700, -30.0, output_bits=600)
+    with pytest.raises(InputError, match="length 1009 is no prime from 1000 on with primitive"):
+        dodis.plan(source1, 1000, 700, -30.0, length=1009)
+    with pytest.raises(InputError, match="min-entropy 1001 of source 2"):
+        dodis.plan(source1, 1000, 1001, -30.0)
+    with pytest.raises(InputError, match="min-entropy -1 of source 1"):
+        Source1(1000, min_entropy=-1)
+    with pytest.raises(InputError, match="0 output bits"):
+        dodis.plan(source1, 1000, 700, -30.0, output_bits=0)
