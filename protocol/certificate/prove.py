@@ -1,0 +1,106 @@
+"""Find a proof for a given score table: one small linear programme per case, then whole numbers.
+
+Nothing here is trusted: `proof.verify` checks the result exactly.  In a case [lo, hi] the convex
+terms are replaced by their chords, which gives the linear programme whose dual is the bound (B) of
+`protocol.certificate.proof`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.certificate.polytope import full_polytope, solve
+from protocol.certificate.potentials import from_marginals, to_integers
+from protocol.certificate.proof import (
+    BETA_BITS,
+    BITS,
+    FACTOR_BITS,
+    GRID_BITS,
+    Case,
+    Proof,
+    ProofError,
+    Table,
+    case_values,
+    cases,
+    table_group,
+    tested_objective,
+)
+from qdevices.game import N_JOINT, N_PAIRS
+
+#: Potentials are rounded to multiples of about β·2^−30: finer brings nothing, coarser costs score.
+_RELATIVE_UNIT = 30
+
+
+def chord_box(
+    table: Table, case: Case
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64], float]:
+    """The linear programme of one case, over the whole no-signalling polytope.
+
+    Returns:
+        the largest value of (P)'s left side minus 1, chords in the place of powers; a box that
+        attains it, (81, 16); the potentials, (648,); and α.
+    """
+    starred = table.code.starred
+    star = slice(N_JOINT * starred, N_JOINT * starred + N_JOINT)
+    beta = table.beta / 2**BETA_BITS
+    low, high = case.low / 2**GRID_BITS, case.high / 2**GRID_BITS
+    factors = table.factors[starred] / 2**FACTOR_BITS
+    objective = tested_objective(table).ravel() / 2**BITS
+    at_low, at_high = factors * low ** (1 + beta), factors * high ** (1 + beta)
+    slope = (at_high - at_low) / np.where(high > low, high - low, 1.0)
+    objective[star] = slope
+    offset = float((at_low - slope * low).sum())
+    bounds = np.tile([0.0, 1.0], (N_PAIRS * N_JOINT, 1))
+    bounds[star] = np.column_stack([low, high])
+    # In units of β, where the numbers of a small β are of order one.
+    constant = objective[star].mean()
+    objective[star] -= constant  # adds up to −constant, and keeps the small differences
+    found = solve(objective / beta, full_polytope(), bounds=bounds)
+    value = beta * float(found.fun) + constant + offset - 1
+    alpha = beta * float(found.eqlin.marginals[starred]) + constant
+    potentials = beta * from_marginals(found.eqlin.marginals[N_PAIRS:])
+    return value, np.asarray(found.x).reshape(N_PAIRS, N_JOINT), potentials, alpha
+
+
+def prove(table: Table, grid: tuple[int, ...]) -> Proof:
+    """Potentials for every case; whether they prove the table `proof.verify` says.
+
+    Raises:
+        ProofError: a malformed table or grid.
+    """
+    table.check()
+    unit_bits = max(0, BITS - _RELATIVE_UNIT - round(np.log2(2**BETA_BITS / table.beta)))
+    potentials, alphas = [], []
+    for case in cases(grid, table_group(table), table.code.starred):
+        _, _, found, alpha = chord_box(table, case)
+        whole = to_integers(found, 2.0 ** (unit_bits - BITS))
+        potentials.append(whole << unit_bits)
+        alphas.append(round(alpha * 2**BITS))
+    return Proof(grid, np.array(potentials), np.array(alphas, dtype=np.int64))
+
+
+def prove_tight(table: Table, grid: tuple[int, ...]) -> tuple[Table, Proof]:
+    """Shift the factors at u0 by as much as the proof asks for or allows, and prove that.
+
+    A linear programme's solution is off by its tolerance; the shift pays for it exactly, so the
+    proved table is sound, and so tight that raising a credited factor by 1e-6 breaks the proof.
+
+    Raises:
+        ProofError: the table is too far from a certificate.
+    """
+    proof = prove(table, grid)
+    for _ in range(30):
+        worst = max(case_values(table, proof))
+        if -(2**12) <= worst <= 0:
+            return table, proof
+        shift = -(-worst >> (BITS - FACTOR_BITS)) if worst > 0 else worst >> (BITS - FACTOR_BITS)
+        factors = table.factors.copy()
+        star = factors[table.code.starred]
+        star -= np.minimum(shift + (1 if worst > 0 else -1), star)
+        table = replace(table, factors=factors)
+    if worst <= 0:
+        return table, proof
+    raise ProofError(f"the table exceeds 1 by {worst / 2**BITS:.3g} and shifting does not help")
