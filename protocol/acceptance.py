@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from protocol.errors import InputError
-from qdevices.game import N_JOINT, N_PAIRS, losing_table
+from protocol.setting_code import SettingCode
+from qdevices.game import N_JOINT, N_PAIRS, losing_table, pair_label
 
 
 @dataclass
@@ -79,6 +81,37 @@ class Tally:
     def event_count(self, event: NDArray[np.bool_]) -> int:
         """Number of rounds in the event mask, shape (81, 16)."""
         return int(self.counts[event].sum())
+
+
+def check_settings(
+    counts: NDArray[np.int64], code: SettingCode, epsilon: float, log2_rarity: float = -40
+) -> None:
+    """Check that recorded settings can have come from `code` and an ε-SV source at all.
+
+    Whatever an ε-SV source does, the number of runs with a pair is stochastically between
+    binomials with the pair's extreme probabilities.  A count that is rarer than 2**log2_rarity
+    even so means another code, or another source.
+
+    Args:
+        counts: runs with each setting pair, (81,).
+        code: the setting code that is claimed.
+        epsilon: ε of the source.
+        log2_rarity: log₂ of the probability at which to refuse.
+
+    Raises:
+        InputError: a pair that occurs too often or too rarely, with the numbers.
+    """
+    low, high = code.extreme_probabilities(epsilon)
+    runs, rarity = int(counts.sum()), 2.0**log2_rarity
+    least = binom.ppf(rarity, runs, np.clip(low, 0, 1))
+    most = binom.isf(rarity, runs, np.clip(high, 0, 1))
+    if (strange := np.flatnonzero((counts < least) | (counts > most))).size:
+        pair = int(strange[0])
+        raise InputError(
+            f"setting pair {pair_label(pair)} occurs in {counts[pair]} of {runs} runs, but "
+            f"setting code {code.name!r} and any source of epsilon {epsilon:g} give between "
+            f"{least[pair]:.0f} and {most[pair]:.0f}; were the settings chosen with another code?"
+        )
 
 
 def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:

@@ -27,14 +27,14 @@ from protocol.score import ScoreCertificate, beta_limit, closed_form
 from protocol.setting_code import SettingCode, check_epsilon
 from protocol.tails import binomial_lower, binomial_upper, score_quantile
 from protocol.theorem9 import Theorem9, theorem9
-from qdevices.game import honest_table, losing_table, paper_event, with_white_noise
+from qdevices.game import losing_table, paper_event
 
 BITS_PER_OUTCOME = 4
 #: Shares of the allowed failures 1 − completeness.  Only the score decides how much comes out,
 #: so it gets nearly all; the two tests of the paper are then all but implied by it.
 _SHARE_TESTS = 0.02
 _SHARE_CAPACITY = 0.01
-_MAX_RUNS = 10**9
+MAX_RUNS = 10**9
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,13 @@ class Plan:
             InputError: missing or unusable entries.
         """
         try:
+            certificate = ScoreCertificate.from_json(data["certificate"])
             return cls(
                 runs=check_count("runs", data["runs"]),
-                epsilon=check_epsilon(float(data["epsilon"])),
+                epsilon=_covered(certificate, float(data["epsilon"])),
                 soundness=float(data["soundness"]),
                 completeness=float(data["completeness"]),
-                certificate=ScoreCertificate.from_json(data["certificate"]),
+                certificate=certificate,
                 losing_limit=int(data["losing_limit"]),
                 event_least=int(data["event_least"]),
                 score_least=_or_minus_inf(data["score_least"]),
@@ -190,6 +191,20 @@ class Plan:
             raise InputError(f"the plan is unusable: {error!r}") from None
 
 
+def _covered(certificate: ScoreCertificate, epsilon: float) -> float:
+    """Return `epsilon` if the certificate covers its sources.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if check_epsilon(epsilon) > certificate.epsilon:
+        raise InputError(
+            f"the certificate covers sources up to epsilon {certificate.epsilon:g}, "
+            f"not epsilon {epsilon:g}"
+        )
+    return epsilon
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -204,8 +219,8 @@ def check_count(name: str, value: int) -> int:
     Raises:
         InputError: otherwise.
     """
-    if not 0 < value <= _MAX_RUNS:
-        raise InputError(f"{name} {value} is outside 1..{_MAX_RUNS}")
+    if not 0 < value <= MAX_RUNS:
+        raise InputError(f"{name} {value} is outside 1..{MAX_RUNS}")
     return int(value)
 
 
@@ -234,6 +249,7 @@ def plan_run(
     behaviour: NDArray[np.float64],
     certificate: ScoreCertificate,
     *,
+    epsilon: float | None = None,
     soundness: float = 64,
     completeness: float = 0.99,
     word_probabilities: NDArray[np.float64] | None = None,
@@ -244,6 +260,7 @@ def plan_run(
         runs: n.
         behaviour: P(x|u) expected of the device, shape (81, 16).
         certificate: the score table with setting code, ε and β.
+        epsilon: ε of the source, at most the certificate's, which is the default.
         soundness: σ, security parameter 2^−σ.
         completeness: wanted probability that a device as expected is accepted.
         word_probabilities: expected distribution of the code's words, (2**bits_per_run,);
@@ -256,7 +273,8 @@ def plan_run(
         InputError: an argument out of range.
     """
     check_demands(runs, soundness, completeness)
-    code, epsilon = certificate.code, certificate.epsilon
+    code = certificate.code
+    epsilon = _covered(certificate, certificate.epsilon if epsilon is None else epsilon)
     settings = code.probabilities(word_probabilities)
     joint = settings[:, None] * behaviour
     event = certificate.credited_event()
@@ -328,13 +346,8 @@ def best_closed_form(
     limit = beta_limit(code, epsilon)
 
     def output(beta: float) -> float:
-        table = closed_form(code, epsilon, beta).log2_factors
-        mean = float((joint * table).sum())
-        deviation = math.sqrt(max(0.0, float((joint * table**2).sum()) - mean**2))
-        # Normal approximation with 3 standard deviations and m ≈ k₂/3 − const of Raz; only β
-        # rests on it, and every β is sound.
-        score = runs * mean - 3 * math.sqrt(runs) * deviation
-        return ((score - soundness) / beta - 2 * soundness - 90) / (3 + 1 / beta)
+        certificate = closed_form(code, epsilon, beta)
+        return estimated_output(runs, certificate.log2_factors, joint, beta, soundness)
 
     grid = limit * np.geomspace(1e-4, 0.999, 200)
     beta = float(grid[int(np.argmax([output(b) for b in grid]))])
@@ -346,6 +359,32 @@ def best_closed_form(
         completeness=completeness,
         word_probabilities=word_probabilities,
     )
+
+
+def estimated_output(
+    runs: int,
+    log2_factors: NDArray[np.float64],
+    joint: NDArray[np.float64],
+    beta: float,
+    soundness: float,
+) -> float:
+    """About how many bits a table gives; negative when it gives none.
+
+    The score by its normal approximation with 3 standard deviations, and m ≈ (k₂ − const)/3 of
+    Raz.  Only choices between sound certificates rest on it.
+
+    Args:
+        runs: n.
+        log2_factors: log₂F, (81, 16).
+        joint: expected probabilities of setting and outcome, (81, 16).
+        beta: β of the table.
+        soundness: σ.
+    """
+    finite = np.where(joint > 0, log2_factors, 0.0)
+    mean = float((joint * finite).sum())
+    deviation = math.sqrt(max(0.0, float((joint * finite**2).sum()) - mean**2))
+    score = runs * mean - 3 * math.sqrt(runs) * deviation
+    return ((score - soundness) / beta - 2 * soundness - 90) / (3 + 1 / beta)
 
 
 def _largest_output(
@@ -409,48 +448,3 @@ def _theorem9(runs: int, epsilon: float, delta: float, mu1: float, soundness: fl
     # is taken no less likely than 2^−σ: rarer runs are secure whatever they put out, as
     # d_c·p(ACC) ≤ p(ACC).
     return theorem9(runs, epsilon, delta, mu1, -(2 * soundness + 110), -soundness)
-
-
-def nearest_feasible(
-    runs: int,
-    epsilon: float,
-    behaviour: NDArray[np.float64],
-    code: SettingCode,
-    *,
-    soundness: float = 64,
-    completeness: float = 0.99,
-) -> tuple[int | None, float | None]:
-    """What would have to change for something to be certified by the closed form.
-
-    Returns:
-        The least n (to 1 %, at most 10⁹; None if none) at the expected behaviour, and the
-        largest white noise (to 1 %; None if even the noiseless device gives nothing) at n runs.
-    """
-
-    def works(n: int, table: NDArray[np.float64]) -> bool:
-        plan = best_closed_form(
-            n, epsilon, table, code, soundness=soundness, completeness=completeness
-        )
-        return plan.output_bits > 0
-
-    least: int | None = None
-    if works(_MAX_RUNS, behaviour):
-        low, high = math.log(2 + soundness), math.log(_MAX_RUNS)
-        while high - low > 0.01:
-            middle = (low + high) / 2
-            if works(math.ceil(math.exp(middle)), behaviour):
-                high = middle
-            else:
-                low = middle
-        least = math.ceil(math.exp(high))
-    largest: float | None = None
-    if works(runs, honest_table()):
-        weak, strong = -30.0, 0.0
-        while strong - weak > 0.01:
-            middle = (weak + strong) / 2
-            if works(runs, with_white_noise(honest_table(), math.exp(middle))):
-                weak = middle
-            else:
-                strong = middle
-        largest = math.exp(weak)
-    return least, largest

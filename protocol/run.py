@@ -21,7 +21,7 @@ from protocol.extract import raz
 from protocol.plan import Plan
 from protocol.sources import Source
 from qdevices.device import Device
-from qdevices.game import paper_event
+from qdevices.game import pair_label, paper_event
 
 #: Runs handled at a time; memory beyond the counts is a few bytes for each of these.
 BLOCK = 1 << 18
@@ -85,10 +85,18 @@ def judge(plan: Plan, tally: Tally) -> Verdict:
     """Apply the tests and the certificate of `plan` to the counted runs.
 
     Raises:
-        InputError: a number of runs other than planned.
+        InputError: a number of runs other than planned, or a setting pair that the plan's code
+            never selects.
     """
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")
+    counts = tally.counts.sum(axis=1)
+    if (strange := np.flatnonzero((counts > 0) & ~plan.code.settings_used)).size:
+        pair = int(strange[0])
+        raise InputError(
+            f"{counts[pair]} runs have the setting pair {pair_label(pair)}, "
+            f"which setting code {plan.code.name!r} never selects"
+        )
     lost, starred = tally.losing_count(), tally.event_count(plan.event)
     score = plan.certificate.score(tally.counts, tally.overflow)
     reasons = []

@@ -106,36 +106,30 @@ class ScoreCertificate:
         return (score + log2_failure) / self.beta
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary; the closed form is named by its parameters, others by their table."""
-        data = {
+        """A plain dictionary: the closed form is named by its parameters."""
+        return {
             "kind": self.kind,
             "code": self.code.to_json(),
             "epsilon": self.epsilon,
             "beta": self.beta,
         }
-        if self.kind != "closed-form":
-            data["log2_factors"] = [
-                [None if v == -np.inf else v for v in row] for row in self.log2_factors.tolist()
-            ]
-        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ScoreCertificate:
         """Inverse of `to_json`.
 
+        A table is trusted only with its proof, which is verified here (`certificate.file`).
+
         Raises:
-            InputError: missing or unusable entries.
+            InputError: missing or unusable entries, or a proof that does not hold.
         """
+        if data.get("kind") != "closed-form":
+            from protocol.certificate.file import from_json
+
+            return from_json(data)
         try:
             code = SettingCode.from_json(data["code"])
-            epsilon, beta = check_epsilon(float(data["epsilon"])), float(data["beta"])
-            if data["kind"] == "closed-form":
-                return closed_form(code, epsilon, beta)
-            rows = [[-np.inf if v is None else float(v) for v in r] for r in data["log2_factors"]]
-            table = np.array(rows)
-            if table.shape != (N_PAIRS, N_JOINT) or np.isnan(table).any():
-                raise InputError(f"score table has shape {table.shape}, expected (81, 16) numbers")
-            return cls(str(data["kind"]), code, epsilon, beta, table)
+            return closed_form(code, float(data["epsilon"]), float(data["beta"]))
         except InputError:
             raise
         except (KeyError, TypeError, ValueError) as error:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protocol.errors import InputError
-from qdevices.game import N_PAIRS, N_SETTINGS, STARRED_SETTING
+from qdevices.game import N_PAIRS, N_SETTINGS, STARRED_SETTING, pair_index
 
 MAX_BITS_PER_RUN = 20
 
@@ -232,5 +232,30 @@ def plain_code(starred: int = STARRED_SETTING) -> SettingCode:
     return product_code("plain", words, words, starred)
 
 
+#: The setting pairs that a certificate at u0 = (1,3) needs to test: with (LP) of design 4.2,
+#: s = 1/5 and a penalty c_u for each pair, Σ_u c_u is least (4) with c_u = 1/5 at the first two and
+#: 1/10 at the other 36.  Invariant under the symmetries that keep u0.  The paper's labels.
+_JOINT_TWICE = "11 33"
+_JOINT_ONCE = (
+    "12 17 23 73 16 18 43 93 21 32 37 71 28 47 76 92 29 67 74 82 34 39 61 81 45 56 58 95 48 96 "
+    "54 59 65 85 69 84"
+)
+
+
+def joint_code() -> SettingCode:
+    """6 bits for both parties together: u0 = (1,3) has 24 words, 38 other pairs one or two.
+
+    Only pairs that need testing are ever selected, so each is selected more often: with uniform
+    bits u0 has probability 3/8 and a tested pair 1/64 or more, with six bits a run where the
+    default code reads eight.  One weak source speaks to both parties, as it does in Protocol I.
+    """
+
+    def pairs(labels: str) -> list[int]:
+        return [pair_index(int(label[0]), int(label[1])) for label in labels.split()]
+
+    tested = sorted([*pairs(_JOINT_TWICE) * 2, *pairs(_JOINT_ONCE)])
+    return SettingCode("joint", (STARRED_SETTING,) * (64 - len(tested)) + tuple(tested))
+
+
 #: Codes by the name that the command line and files use.
-CODES = {"default": default_code, "plain": plain_code}
+CODES = {"default": default_code, "joint": joint_code, "plain": plain_code}

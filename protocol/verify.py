@@ -54,7 +54,10 @@ def verify_folder(path: str | Path, progress: Progress | None = None) -> list[Ch
     checks.append(_same("number of runs", plan.runs, tally.runs))
     if tally.runs != plan.runs:
         return checks
-    verdict = judge(plan, tally)
+    try:
+        verdict = judge(plan, tally)
+    except InputError as error:
+        return [*checks, Check("settings", False, str(error))]
     for key, value in report(plan, verdict).items():
         checks.append(_same(key, claimed.get(key), value))
 

@@ -17,12 +17,11 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 
-from protocol.certificate.potentials import N_SLOTS, slots
+from protocol.certificate.groups import Group
 from qdevices.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
-from qdevices.symmetry import entry_permutations, orbits, stabiliser
+from qdevices.symmetry import orbits
 
 N_ENTRIES = N_PAIRS * N_JOINT
-Group = NDArray[np.int64]
 
 
 class LinearProgramError(RuntimeError):
@@ -47,7 +46,8 @@ class Polytope:
     def gather(self, objective: NDArray[np.float64]) -> NDArray[np.float64]:
         """Coefficients per orbit of a linear function of the entries, shape (orbits,)."""
         size = self.matrix.shape[1]
-        return np.bincount(self.labels, np.asarray(objective).ravel(), size)
+        weights = np.asarray(objective, dtype=np.float64).ravel()
+        return np.asarray(np.bincount(self.labels, weights, size), dtype=np.float64)
 
     def spread(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """The behaviour (81, 16) of a box given per orbit."""
@@ -104,55 +104,6 @@ def _reduced(data: bytes, order: int) -> Polytope:
     rows = np.column_stack([(full.matrix @ collect).toarray(), full.right])
     rows = np.unique(rows[np.abs(rows[:, :-1]).sum(axis=1) > 0], axis=0)
     return Polytope(labels, sparse.csr_matrix(rows[:, :-1]), rows[:, -1].copy())
-
-
-def invariance_group(
-    setting: int, tables: list[NDArray[np.generic]], tolerance: float = 0.0
-) -> Group:
-    """The symmetries that keep `setting` and every table, each of shape (81,) or (81, 16)."""
-    group = stabiliser(setting)
-    for table in tables:
-        flat = np.asarray(table)
-        flat = np.repeat(flat, N_JOINT) if flat.size == N_PAIRS else flat.ravel()
-        if tolerance:
-            with np.errstate(invalid="ignore"):  # inf − inf, which is equal
-                same = (flat[group] == flat) | (np.abs(flat[group] - flat) <= tolerance)
-        else:
-            same = flat[group] == flat
-        group = group[same.all(axis=1)]
-    return group
-
-
-def box_stabiliser(group: Group, setting: int, *vectors: NDArray[np.generic]) -> Group:
-    """The elements of `group` that keep vectors (16,) over the outcomes of `setting`.
-
-    Every element of `group` must keep `setting`.
-    """
-    start = N_JOINT * setting
-    images = group[:, start : start + N_JOINT] - start
-    keep = np.ones(len(group), dtype=np.bool_)
-    for vector in vectors:
-        keep &= (vector[images] == vector).all(axis=1)
-    return group[keep]
-
-
-def slot_permutations(group: Group) -> NDArray[np.int64]:
-    """The action of a group on the 648 marginal slots of `potentials`, shape (order, 648)."""
-    result = np.empty((len(group), N_SLOTS), dtype=np.int64)
-    alice, bob = slots()
-    for row, permutation in zip(result, group, strict=True):
-        grid = permutation.reshape(N_PAIRS, N_OUTCOMES, N_OUTCOMES)
-        # A slot is the set of entries that share it; its image is the slot that all images share.
-        swapped = alice[grid[0, 0, 0]] != alice[grid[0, 0, 1]]
-        first, second = (bob, alice) if swapped else (alice, bob)
-        row[alice.reshape(grid.shape)[:, :, 0]] = first[grid[:, :, 0]]
-        row[bob.reshape(grid.shape)[:, 0, :]] = second[grid[:, 0, :]]
-    return result
-
-
-def trivial_group() -> Group:
-    """The group with the identity alone."""
-    return entry_permutations()[:1]
 
 
 def solve(

@@ -4,7 +4,7 @@ Let a(u,x1) and b(u,x2) be numbers with Σ_{u2} a((u1,u2),x1) = 0 for all u1, x1
 For every no-signalling box Σ_u Σ_x P(x|u)[a(u,x1) + b(u,x2)] = 0, since the marginals do not depend
 on the other party's setting.  Hence for every table c(x,u)
 
-    Σ_{x,u} c(x,u) P(x|u)  ≤  Σ_u max_x [c(x,u) − a(u,x1) − b(u,x2)],                    (weak duality)
+    Σ_{x,u} c(x,u) P(x|u)  ≤  Σ_u max_x [c(x,u) − a(u,x1) − b(u,x2)],             (weak duality)
 
 and by strong duality some a, b reach the maximum.  Rounding a and b keeps the bound valid as long
 as the sums stay zero, so a floating-point solution turns into an exact proof at no risk: the 648
@@ -14,6 +14,7 @@ potentials are the whole dual vector.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def zero_sum_classes() -> NDArray[np.int64]:
     return result
 
 
-def sums(potentials: NDArray[np.generic]) -> NDArray[np.generic]:
+def sums(potentials: NDArray[Any]) -> NDArray[Any]:
     """The 72 sums that must vanish, shape (..., 72) of potentials (..., 648)."""
     order = np.argsort(zero_sum_classes(), kind="stable")
     grouped = potentials[..., order].reshape(*potentials.shape[:-1], -1, N_SETTINGS)
@@ -75,11 +76,7 @@ def to_integers(potentials: NDArray[np.float64], unit: float) -> NDArray[np.int6
     return whole
 
 
-def reduced_costs(
-    table: NDArray[np.generic], potentials: NDArray[np.generic]
-) -> NDArray[np.generic]:
+def reduced_costs(table: NDArray[Any], potentials: NDArray[Any]) -> NDArray[Any]:
     """c − a − b, shape (81, 16): what weak duality maximises over the outcomes of each pair."""
     alice, bob = slots()
-    return np.asarray(
-        table - (potentials[alice] + potentials[bob]).reshape(N_PAIRS, N_JOINT)
-    )
+    return np.asarray(table - (potentials[alice] + potentials[bob]).reshape(N_PAIRS, N_JOINT))

@@ -11,23 +11,24 @@ the box is one conditional distribution per setting pair, fixed before the setti
 q(x|u0) = p_x.  The last sums are not positive, so replacing ν(u) by ν(u0)·w(u) can only raise the
 right side, which is then ν(u0) times (P) and hence not positive.  Pairs that the code never
 selects have w = 0.  A weak source's weights are thus taken at their worst for each pair by itself,
-which is safe.  Nothing is lost by F ≤ 1 off u0 (a credit κ there would have to be charged with
-the largest ν(u)/ν(u0), and the same amount credited at u0 earns the honest parties at least as much).
+which is safe.  Nothing is lost by F ≤ 1 off u0: a credit κ there would have to be charged with
+the largest ν(u)/ν(u0), and the same amount at u0 earns the honest parties at least as much.
 
 *Cases.*  p^{1+β} is convex, so (P) is not linear.  Let 0 < g_1 < … < g_K = 1.  Either all
 p_x ≤ g_1, or some largest outcome x̂ has g_k ≤ p_x̂ ≤ g_{k+1}, and the others are at most
-min(g_{k+1}, 1−g_k).  In each case the p_x lie in a box [lo_x, hi_x].  By symmetry one x̂ of each orbit
-suffices, the orbits of those symmetries of the game that keep u0, F and w.
+min(g_{k+1}, 1−g_k).  In each case the p_x lie in a box [lo_x, hi_x].  By symmetry one x̂ of each
+orbit suffices, the orbits of those symmetries of the game that keep u0, F and w.
 
 *Bound.*  In a case take any potentials a, b (see `potentials`) and any number α.  Since
-Σ_x p_x = 1 and a convex function on an interval is largest at one of the ends, (P)'s left side is at most
+Σ_x p_x = 1 and a convex function on an interval is largest at one of the ends, (P)'s left side is
+at most
 
     Σ_{u≠u0} max_x [w(u)(F(x,u)−1) − a(u,x1) − b(u,x2)]
       + α + Σ_x max_{p ∈ {lo_x, hi_x}} [F(x,u0)·p^{1+β} − (a(u0,x1) + b(u0,x2) + α)·p].       (B)
 
-If (B) ≤ 1 in every case, (P) holds.  ∎  All numbers are whole multiples of 2^−50 (potentials, α) or
-2^−40 (F), the powers and products are rounded up, β is a multiple of 2^−20, so that p^{1+β} comes from whole
-square roots: the check is exact, with no tolerance anywhere.
+If (B) ≤ 1 in every case, (P) holds.  ∎  All numbers are whole multiples of 2^−50 (potentials, α)
+or 2^−40 (F), powers and products are rounded up, and β is a multiple of 2^−20, so that p^{1+β}
+comes from whole square roots: the check is exact, with no tolerance anywhere.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.polytope import Group, box_stabiliser, invariance_group
+from protocol.certificate.groups import Group, invariance_group
 from protocol.certificate.potentials import N_SLOTS, reduced_costs, slots, sums
-from protocol.setting_code import SettingCode, sv_maximum
+from protocol.setting_code import SettingCode
 from qdevices.game import N_JOINT, N_PAIRS
 
 #: F is a multiple of 2^−40, the grid of 2^−10, β of 2^−20, everything else of 2^−50.
@@ -100,9 +102,9 @@ def _where(indices: NDArray[np.int64]) -> str:
 def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
     """w(u) of (W) in units of 2^−50, (81,) int64, proved exactly; 0 for pairs without a word.
 
-    Floating-point ratios are rounded down, made equal where they agree to 1e-9 (so that symmetries
-    of the code survive rounding), and then proved: the largest expectation of
-    w(u)·[word selects u0] − [word selects u] over all ε-SV sources must not be positive, in
+    Floating-point ratios are rounded down, pairs with equally many words share the least of theirs
+    (so that the symmetries of the game survive the code), and then proved: the largest expectation
+    of w(u)·[word selects u0] − [word selects u] over all ε-SV sources must not be positive, in
     whole numbers.
 
     Raises:
@@ -113,13 +115,12 @@ def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=64)
 def _setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
-    ratios = code.rho(epsilon)
+    ratios, words = code.rho(epsilon), np.bincount(code.table, minlength=N_PAIRS)
     weights = np.zeros(N_PAIRS, dtype=np.int64)
-    used = np.isfinite(ratios)
-    used[code.starred] = False
-    for u in np.flatnonzero(used):
-        close = used & (np.abs(ratios - ratios[u]) <= 1e-9 * ratios[u])
-        weights[u] = int((1 - 1e-9) / ratios[close].max() * 2.0**BITS)
+    words[code.starred] = 0
+    for count in np.unique(words[words > 0]):
+        alike = words == count
+        weights[alike] = int((1 - 1e-9) / ratios[alike].max() * 2.0**BITS)
     table, share = code.table, Fraction(epsilon)
     for u in np.flatnonzero(weights):
         leaves = np.zeros(len(table), dtype=object)
@@ -191,19 +192,14 @@ def cases(grid: tuple[int, ...], group: Group, starred: int) -> list[Case]:
         ProofError: a grid that does not rise from above 0 to exactly 1.
     """
     one = 1 << GRID_BITS
-    if (
-        not grid
-        or grid[0] <= 0
-        or grid[-1] != one
-        or any(a >= b for a, b in zip(grid, grid[1:], strict=False))
-    ):
+    if not grid or grid[0] <= 0 or grid[-1] != one or any(a >= b for a, b in pairwise(grid)):
         raise ProofError(f"grid {grid} does not rise from above 0 to {one}")
     start = N_JOINT * starred
     images = group[:, start : start + N_JOINT] - start
     representatives = np.unique(images.min(axis=0))
     zero = np.zeros(N_JOINT, dtype=np.int64)
     result = [Case(zero, np.full(N_JOINT, grid[0]))]
-    for low, high in zip(grid, grid[1:], strict=False):
+    for low, high in pairwise(grid):
         for guess in representatives:
             bottom = zero.copy()
             bottom[guess] = low
@@ -257,8 +253,7 @@ def case_values(table: Table, proof: Proof) -> list[int]:
     objective = tested_objective(table)
     others = np.arange(N_PAIRS) != starred
     powers = {
-        int(v): power_up(int(v), table.beta)
-        for v in np.unique([(c.low, c.high) for c in listed])
+        int(v): power_up(int(v), table.beta) for v in np.unique([(c.low, c.high) for c in listed])
     }
     factors = [int(f) for f in table.factors[starred]]
     alice, bob = slots()
@@ -305,23 +300,3 @@ def verify(table: Table, proof: Proof) -> None:
             f"E[F·q^β] may exceed 1: case {worst} of {len(values)} is only bounded by "
             f"1 + {values[worst] / 2**BITS:.3g}"
         )
-
-
-__all__ = [
-    "BETA_BITS",
-    "BITS",
-    "FACTOR_BITS",
-    "GRID_BITS",
-    "Case",
-    "Proof",
-    "ProofError",
-    "Table",
-    "box_stabiliser",
-    "case_values",
-    "cases",
-    "power_up",
-    "setting_weights",
-    "table_group",
-    "tested_objective",
-    "verify",
-]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.polytope import full_polytope, solve
-from protocol.certificate.potentials import from_marginals, to_integers
+from protocol.certificate.potentials import from_marginals, slots, to_integers
 from protocol.certificate.proof import (
     BETA_BITS,
     BITS,
@@ -34,14 +34,12 @@ from qdevices.game import N_JOINT, N_PAIRS
 _RELATIVE_UNIT = 30
 
 
-def chord_box(
-    table: Table, case: Case
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64], float]:
+def chord_box(table: Table, case: Case) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """The linear programme of one case, over the whole no-signalling polytope.
 
     Returns:
         the largest value of (P)'s left side minus 1, chords in the place of powers; a box that
-        attains it, (81, 16); the potentials, (648,); and α.
+        attains it, (81, 16); and the potentials, (648,).
     """
     starred = table.code.starred
     star = slice(N_JOINT * starred, N_JOINT * starred + N_JOINT)
@@ -60,9 +58,8 @@ def chord_box(
     objective[star] -= constant  # adds up to −constant, and keeps the small differences
     found = solve(objective / beta, full_polytope(), bounds=bounds)
     value = beta * float(found.fun) + constant + offset - 1
-    alpha = beta * float(found.eqlin.marginals[starred]) + constant
     potentials = beta * from_marginals(found.eqlin.marginals[N_PAIRS:])
-    return value, np.asarray(found.x).reshape(N_PAIRS, N_JOINT), potentials, alpha
+    return value, np.asarray(found.x).reshape(N_PAIRS, N_JOINT), potentials
 
 
 def prove(table: Table, grid: tuple[int, ...]) -> Proof:
@@ -73,13 +70,40 @@ def prove(table: Table, grid: tuple[int, ...]) -> Proof:
     """
     table.check()
     unit_bits = max(0, BITS - _RELATIVE_UNIT - round(np.log2(2**BETA_BITS / table.beta)))
-    potentials, alphas = [], []
+    potentials = []
     for case in cases(grid, table_group(table), table.code.starred):
-        _, _, found, alpha = chord_box(table, case)
+        _, _, found = chord_box(table, case)
         whole = to_integers(found, 2.0 ** (unit_bits - BITS))
         potentials.append(whole << unit_bits)
-        alphas.append(round(alpha * 2**BITS))
-    return Proof(grid, np.array(potentials), np.array(alphas, dtype=np.int64))
+    return _with_best_alpha(table, grid, np.array(potentials))
+
+
+def _with_best_alpha(table: Table, grid: tuple[int, ...], potentials: NDArray[np.int64]) -> Proof:
+    """The proof with these potentials and, in every case, the α that makes (B) least.
+
+    (B) is convex and piecewise linear in α: from one breakpoint to the next one outcome changes
+    the end of its interval, and the slope is 1 − Σ_x (the end's probability).
+    """
+    alice, bob = slots()
+    star = slice(N_JOINT * table.code.starred, N_JOINT * table.code.starred + N_JOINT)
+    beta = table.beta / 2**BETA_BITS
+    factors = table.factors[table.code.starred] / 2**FACTOR_BITS
+    alphas = []
+    for case, own in zip(
+        cases(grid, table_group(table), table.code.starred), potentials, strict=True
+    ):
+        low, high = case.low / 2**GRID_BITS, case.high / 2**GRID_BITS
+        width = high - low
+        moving = width > 0
+        price = (own[alice[star]] + own[bob[star]]) / 2**BITS
+        gain = factors * (high ** (1 + beta) - low ** (1 + beta))
+        breaks = gain[moving] / width[moving] - price[moving]
+        order = np.argsort(breaks)[::-1]
+        # From α = ∞, where every outcome is at its low end, down to where the slope turns.
+        filled = low.sum() + np.cumsum(width[moving][order])
+        turn = min(int(np.searchsorted(filled, 1.0)), len(order) - 1)
+        alphas.append(round(float(breaks[order][turn]) * 2**BITS))
+    return Proof(grid, potentials, np.array(alphas, dtype=np.int64))
 
 
 def prove_tight(table: Table, grid: tuple[int, ...]) -> tuple[Table, Proof]:
@@ -91,16 +115,28 @@ def prove_tight(table: Table, grid: tuple[int, ...]) -> tuple[Table, Proof]:
     Raises:
         ProofError: the table is too far from a certificate.
     """
-    proof = prove(table, grid)
+    proof, sound = prove(table, grid), None
     for _ in range(30):
         worst = max(case_values(table, proof))
-        if -(2**12) <= worst <= 0:
-            return table, proof
-        shift = -(-worst >> (BITS - FACTOR_BITS)) if worst > 0 else worst >> (BITS - FACTOR_BITS)
-        factors = table.factors.copy()
-        star = factors[table.code.starred]
-        star -= np.minimum(shift + (1 if worst > 0 else -1), star)
-        table = replace(table, factors=factors)
-    if worst <= 0:
-        return table, proof
-    raise ProofError(f"the table exceeds 1 by {worst / 2**BITS:.3g} and shifting does not help")
+        if worst <= 0:
+            sound = table, proof
+            raised = (-worst >> (BITS - FACTOR_BITS)) - 1
+            if raised <= 0:
+                break
+            table = _shifted(table, raised)
+            proof = _with_best_alpha(table, grid, proof.potentials)
+        elif sound is not None:
+            break  # raised by too much: F·p^{1+β} is rounded up
+        else:
+            table = _shifted(table, -(worst >> (BITS - FACTOR_BITS)) - 2)
+            proof = _with_best_alpha(table, grid, proof.potentials)
+    if sound is None:
+        raise ProofError(f"the table exceeds 1 by {worst / 2**BITS:.3g} and shifting does not help")
+    return sound
+
+
+def _shifted(table: Table, units: int) -> Table:
+    """`table` with `units` of 2^−40 added to the factors at u0, none below 0."""
+    factors = table.factors.copy()
+    factors[table.code.starred] = np.maximum(factors[table.code.starred] + units, 0)
+    return replace(table, factors=factors)

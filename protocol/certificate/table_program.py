@@ -1,15 +1,15 @@
 """The best score table for a given β, setting code and expected behaviour, as one linear programme.
 
-In every case of `protocol.certificate.proof` condition (B) ≤ 1 is linear in the factors F and in the
-potentials and α together.  So the table that maximises the expected score is the solution of a single
-programme with the factors, shared by all cases, and potentials for each case:
+In every case of `protocol.certificate.proof` condition (B) ≤ 1 is linear in the factors F and in
+the potentials and α together.  So the table that maximises the expected score is the solution of a
+single programme with the factors, shared by all cases, and potentials for each case:
 
     maximise Σ_u ν(u) Σ_x P(x|u)·log F(x,u)   subject to   (B) ≤ 1 in every case,  F ≤ 1 off u0,
 
-with the concave logarithm replaced by the least of its tangents at a few points (which affects how good
-the table is, not whether it is sound).  Unknowns are φ = (F − 1)/β, which stay of order one when β → 0.
-Everything is constant on the orbits of the symmetries that keep u0, the weights, the expected
-behaviour, and, for the potentials, the case.
+with the concave logarithm replaced by the least of its tangents at a few points (which affects how
+good the table is, not whether it is sound).  Unknowns are φ = (F − 1)/β, which stay of order one
+when β → 0.  Everything is constant on the orbits of the symmetries that keep u0, the weights, the
+expected behaviour, and, for the potentials, the case.
 
 As β → 0 the programme becomes the convex roof of the Shannon entropy: H(x|u0, e) minimised over the
 adversary's no-signalling decompositions e, up to the chords of the grid.
@@ -24,13 +24,13 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocol.certificate.polytope import (
+from protocol.certificate.groups import (
     Group,
-    LinearProgramError,
     box_stabiliser,
     invariance_group,
     slot_permutations,
 )
+from protocol.certificate.polytope import LinearProgramError
 from protocol.certificate.potentials import slots, zero_sum_classes
 from protocol.certificate.proof import (
     BETA_BITS,
@@ -46,11 +46,11 @@ from protocol.setting_code import SettingCode
 from qdevices.game import N_JOINT, N_PAIRS
 from qdevices.symmetry import orbits
 
-#: Weight of the uniform behaviour mixed into the expected one, so that no factor is needlessly 0.
-_UNIFORM = 1e-6
-#: Least factor: a run that was expected to be impossible costs at most this much score.
-_LEAST_FACTOR = 2.0**-10
+#: Least factor: a run that was expected to be impossible costs at most five bits of score.
+_LEAST_FACTOR = 2.0**-5
 _TOLERANCE = 1e-9
+#: Expected probabilities below this are rounding, and badly scaled objectives stall the solver.
+_ROUNDING = 1e-12
 
 
 @dataclass
@@ -84,9 +84,7 @@ class _Rows:
 
     def matrix(self, width: int) -> sparse.csr_matrix:
         parts = (np.concatenate(self.rows), np.concatenate(self.columns))
-        return sparse.csr_matrix(
-            (np.concatenate(self.values), parts), shape=(self.count, width)
-        )
+        return sparse.csr_matrix((np.concatenate(self.values), parts), shape=(self.count, width))
 
 
 def best_table(
@@ -116,8 +114,8 @@ def best_table(
     group = invariance_group(starred, [weights, settings, behaviour], _TOLERANCE)
     labels = orbits(group)
     size = int(labels.max()) + 1
-    mixed = (1 - _UNIFORM) * behaviour + _UNIFORM / N_JOINT
-    value = np.bincount(labels, (settings[:, None] * mixed).ravel(), size) / settings[starred]
+    joint = settings[:, None] * np.where(behaviour < _ROUNDING, 0.0, behaviour)
+    value = np.bincount(labels, joint.ravel(), size) / settings[starred]
     at_star = np.zeros(size, dtype=np.bool_)
     at_star[labels[N_JOINT * starred :][:N_JOINT]] = True
 
@@ -139,7 +137,8 @@ def best_table(
     objective = np.zeros(width)
     objective[size + active] = -value[active]
     least, most = np.full(width, -np.inf), np.full(width, np.inf)
-    least[:size] = -(1 - _LEAST_FACTOR) / power
+    # A penalty of a few 1/w pays for any guess; a wider range would only stall the solver.
+    least[:size] = -min((1 - _LEAST_FACTOR) / power, 4 / weights[weights > 0].min())
     most[:size] = np.where(at_star, np.inf, 0.0)
     untested = np.bincount(labels, np.repeat(weights, N_JOINT), size) == 0
     least[:size][untested & ~at_star] = 0.0
@@ -165,7 +164,7 @@ def best_table(
 
 def _tangent_points(power: float) -> list[float]:
     """Where the logarithm is touched: factors below 1 from 1−β/8 down, credits up to 1+4β."""
-    below = 1 - np.geomspace(min(power / 8, 0.4), 1 - _LEAST_FACTOR, 10)
+    below = 1 - np.geomspace(min(power / 8, 0.1), 1 - _LEAST_FACTOR, 16)
     above = 1 + power * np.array([0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0, 4.0])
     return [float(f) for f in (1.0, *below, *above)]
 

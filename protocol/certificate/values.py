@@ -14,11 +14,10 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from protocol.certificate.groups import box_stabiliser, invariance_group
 from protocol.certificate.polytope import (
     LinearProgramError,
-    box_stabiliser,
     full_polytope,
-    invariance_group,
     reduced_polytope,
     solve,
 )
@@ -87,9 +86,31 @@ def largest_probability(event: NDArray[np.bool_], bell_value: float) -> EventBou
 def guessing_probability(behaviour: NDArray[np.float64], setting: int) -> float:
     """The best guess of the joint outcome at `setting` by a full no-signalling adversary.
 
+    Arguments and errors as in `guessing_attack`.
+    """
+    return sum(
+        float(part[setting, guess]) * count
+        for guess, count, part in guessing_attack(behaviour, setting)
+    )
+
+
+def guessing_attack(
+    behaviour: NDArray[np.float64], setting: int
+) -> list[tuple[int, int, NDArray[np.float64]]]:
+    """How a full no-signalling adversary guesses the joint outcome at `setting` best.
+
     The maximum of Σ_x̂ P^x̂(x̂|setting) over no-signalling P^x̂ ≥ 0, not normalised, with
-    Σ_x̂ P^x̂ = behaviour: the adversary holds the outcome x̂ of her part and guesses it.  Where
-    the behaviour has symmetries that keep `setting`, one x̂ per orbit suffices.
+    Σ_x̂ P^x̂ = behaviour: the adversary holds x̂, the name of her part, and guesses it.  Where the
+    behaviour has symmetries that keep `setting`, one x̂ per orbit suffices.
+
+    Args:
+        behaviour: P(x|u), (81, 16).
+        setting: the pair at which she guesses, 0..80.
+
+    Returns:
+        For each orbit of guesses: one guess x̂, the size of the orbit, and its part P^x̂,
+        (81, 16), whose entries sum to its weight in every row.  What the parts leave of the
+        behaviour (rounding) is not listed.
 
     Raises:
         InputError: `behaviour` is no normalised no-signalling behaviour of shape (81, 16), or
@@ -106,6 +127,7 @@ def guessing_probability(behaviour: NDArray[np.float64], setting: int) -> float:
     equations: list[sparse.csr_matrix] = []
     objective: list[float] = []
     limits: list[float] = []
+    listed: list[tuple[int, int, NDArray[np.int64], int]] = []
     outcome_orbits = labels[N_JOINT * setting :][:N_JOINT]
     for orbit in np.unique(outcome_orbits):
         members = np.flatnonzero(outcome_orbits == orbit)
@@ -122,6 +144,7 @@ def guessing_probability(behaviour: NDArray[np.float64], setting: int) -> float:
             shape=(size, columns + 1),
         )
         shares.append(share)
+        listed.append((int(members[0]), len(members), part.labels, len(objective)))
         gain = np.zeros(columns + 1)
         gain[part.labels[N_JOINT * setting + members[0]]] = len(members)
         objective.extend(gain)
@@ -140,7 +163,10 @@ def guessing_probability(behaviour: NDArray[np.float64], setting: int) -> float:
     )
     if found.status != 0:
         raise LinearProgramError(found.message)
-    return float(-found.fun)
+    return [
+        (guess, count, found.x[start + part].reshape(N_PAIRS, N_JOINT))
+        for guess, count, part, start in listed
+    ]
 
 
 def local_value() -> int:

@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("protocol.cli.run", "From weak bits to certified bits, on a simulated experiment."),
     "plan": ("protocol.cli.plan", "Print what a run would commit itself to, without running."),
     "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
+    "certificate": (
+        "protocol.cli.certificate",
+        "Optimise certificates, and verify them in exact arithmetic.",
+    ),
     "extract": ("protocol.cli.extract", "Two-source extraction on bit files, standing alone."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
 }

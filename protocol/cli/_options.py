@@ -73,9 +73,16 @@ plan_options = _compose(
         "--code",
         "code_name",
         type=click.Choice(list(CODES)),
-        default="default",
+        default=None,
+        help="Setting code: how weak bits choose the settings.  [default: the certificate's own]",
+    ),
+    click.option(
+        "--certificate",
+        default="best",
         show_default=True,
-        help="Setting code: how weak bits choose the settings.",
+        metavar="best|closed-form|optimised|FILE",
+        help="'best' of the closed form and those that ship with ksamp; 'optimised' now, for just "
+        "this plan, in about 15 s; or a file of `ksamp certificate optimise`.",
     ),
 )
 

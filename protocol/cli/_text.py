@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.plan import Plan
 from protocol.run import Verdict
+from protocol.score import ScoreCertificate
+from qdevices.game import pair_label
+
+
+def summary(certificate: ScoreCertificate) -> dict[str, Any]:
+    """A certificate in a few plain entries, without table and proof."""
+    return {
+        "kind": certificate.kind,
+        "epsilon": certificate.epsilon,
+        "beta": certificate.beta,
+        "code": certificate.code.name,
+        "bits_per_run": certificate.code.bits_per_run,
+        "starred": pair_label(certificate.code.starred),
+    }
 
 
 def plan_text(plan: Plan, expect: str | None) -> str:
@@ -17,8 +32,9 @@ def plan_text(plan: Plan, expect: str | None) -> str:
     lines = [
         f"Plan for {plan.runs:,} runs, epsilon {plan.epsilon:g}"
         + (f", expected noise {expect}" if expect else ""),
-        f"  certificate  {plan.certificate.kind}, beta {plan.certificate.beta:.4g}, "
-        f"setting code {code.name!r} ({code.bits_per_run} bits a run)",
+        f"  certificate  {plan.certificate.kind}, epsilon <= {plan.certificate.epsilon:g}, "
+        f"beta {plan.certificate.beta:.4g}, setting code {code.name!r} "
+        f"({code.bits_per_run} bits a run)",
         f"  test 1       L <= {plan.delta:.6g}   (expected {plan.expected_losing:.6g})",
         f"  test 2       S >= {plan.mu1:.6g}   (expected {plan.expected_event:.6g})",
         f"  score        >= {plan.score_least:.2f} bits   (expected {plan.expected_score:.2f})",

@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 
 from protocol import folder
+from protocol.acceptance import check_settings
+from protocol.best_plan import best_plan
 from protocol.cli import _options as options
-from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
-from protocol.plan import best_closed_form, check_demands
+from protocol.plan import check_demands
 from protocol.plan_file import read_plan
 from protocol.record import run_record
 from protocol.recorded import load_csv, load_pair
@@ -49,7 +51,7 @@ from protocol.sources import StreamSource
     default=None,
     metavar="FILE",
     help="A plan fixed before the data were taken (`ksamp plan --out`), instead of the options "
-    "--expect, --epsilon, --soundness, --completeness and --code.",
+    "--expect, --epsilon, --soundness, --completeness, --code and --certificate.",
 )
 @click.option(
     "--extract", is_flag=True, help="Go on to output bits; needs --source-bits and --out."
@@ -73,7 +75,8 @@ def command(
     epsilon: float,
     soundness: float,
     completeness: float,
-    code_name: str,
+    code_name: str | None,
+    certificate: str,
     plan_file: str | None,
     extract: bool,
     source_bits: str | None,
@@ -83,9 +86,10 @@ def command(
 ) -> int:
     """Certify recorded runs, and with --extract turn them into output bits.
 
-    The settings must have been chosen by bits of the weak source through the setting code, and
-    the plan must not depend on the outcomes: either fix it beforehand with `ksamp plan --out`,
-    or state with --expect what was expected.  With --out everything is written as a run folder.
+    The settings must have been chosen by bits of the weak source through the setting code
+    ('default' unless --code, --plan or a certificate file says otherwise), and the plan must not
+    depend on the outcomes: either fix it beforehand with `ksamp plan --out`, or state with
+    --expect what was expected.  With --out everything is written as a run folder.
 
     Exit code 0: accepted; 3: no output; 2: bad input.
     """
@@ -104,7 +108,8 @@ def command(
         raise InputError("expected either --settings with --outcomes, or --csv")
 
     if plan_file is not None:
-        for name in ("expect", "epsilon", "soundness", "completeness", "code_name"):
+        fixed = ("expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
+        for name in fixed:
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 option = name.removesuffix("_name")
                 raise InputError(f"--{option} cannot be given with --plan, which fixes it")
@@ -114,14 +119,21 @@ def command(
     else:
         check_epsilon(epsilon)
         check_demands(len(u), soundness, completeness)
-        plan = best_closed_form(
-            len(u),
-            epsilon,
-            expected_behaviour(expect),
-            CODES[code_name](),
-            soundness=soundness,
-            completeness=completeness,
-        )
+        choice = certificate_choice(certificate)
+        # The code says how the recorded settings were chosen, so it is never picked for them.
+        if code_name is None and isinstance(choice, str):
+            code_name = "default"
+        with ProgressBar() as progress:
+            plan = best_plan(
+                len(u),
+                epsilon,
+                expected_behaviour(expect),
+                choice,
+                code=None if code_name is None else CODES[code_name](),
+                soundness=soundness,
+                completeness=completeness,
+                progress=progress,
+            )
     source = StreamSource(source_bits) if source_bits is not None else None
     if source is not None and plan.extractor is not None:
         source.expect(plan.extractor.source1_bits)
@@ -147,6 +159,7 @@ def command(
             if writer is not None:
                 writer.add(block_settings, block_outcomes)
             progress("runs", tally.runs, plan.runs)
+        check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)
         result = finish(plan, tally, source, progress=progress)
         seconds = {"certify": time.perf_counter() - start}
         if writer is not None:

@@ -6,10 +6,12 @@ import json
 
 import click
 
+from protocol.best_plan import best_plan, nearest_feasible
 from protocol.cli import _options as options
-from protocol.cli._laboratory import expected_behaviour
-from protocol.cli._text import plan_text
-from protocol.plan import Plan, best_closed_form, nearest_feasible
+from protocol.cli._laboratory import certificate_choice, expected_behaviour
+from protocol.cli._progress import ProgressBar
+from protocol.cli._text import plan_text, summary
+from protocol.plan import Plan
 from protocol.plan_file import write_plan
 from protocol.setting_code import CODES
 
@@ -41,7 +43,8 @@ def command(
     epsilon: float,
     soundness: float,
     completeness: float,
-    code_name: str,
+    code_name: str | None,
+    certificate: str,
     out: str | None,
     as_json: bool,
 ) -> int:
@@ -50,20 +53,37 @@ def command(
     When nothing can be certified it says why, and the least number of runs or the largest white
     noise at which something could be; the exit code is then 3.
     """
-    code = CODES[code_name]()
+    choice = certificate_choice(certificate)
+    code = None if code_name is None else CODES[code_name]()
     behaviour = expected_behaviour(expect)
-    plan = best_closed_form(
-        runs, epsilon, behaviour, code, soundness=soundness, completeness=completeness
-    )
+    with ProgressBar() as progress:
+        plan = best_plan(
+            runs,
+            epsilon,
+            behaviour,
+            choice,
+            code=code,
+            soundness=soundness,
+            completeness=completeness,
+            progress=progress,
+        )
     advice = None
     if not plan.output_bits:
         advice = nearest_feasible(
-            runs, epsilon, behaviour, code, soundness=soundness, completeness=completeness
+            runs,
+            epsilon,
+            behaviour,
+            choice,
+            code=code,
+            soundness=soundness,
+            completeness=completeness,
         )
     if out is not None:
         write_plan(plan, out)
     if as_json:
         data = {"expect": expect, **plan.to_json()}
+        # The proof is for machines and files: --out keeps it.
+        data["certificate"] = summary(plan.certificate)
         if advice is not None:
             data["least_runs"], data["largest_white_noise"] = advice
         click.echo(json.dumps(data, allow_nan=False))

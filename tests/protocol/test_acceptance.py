@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.acceptance import Tally
+from protocol.acceptance import Tally, check_settings
 from protocol.errors import InputError
+from protocol.setting_code import default_code, joint_code, plain_code
 from qdevices.game import losing_table, paper_event, starred_event
 
 RUNS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 15)), min_size=1, max_size=200)
@@ -56,3 +57,17 @@ def test_bad_runs_are_refused():
     with pytest.raises(InputError, match="dtype int64"):
         tally.add(good, np.zeros(3, dtype=np.int64))
     assert tally.runs == 0
+
+
+def test_settings_of_another_code_are_noticed_and_honest_ones_never():
+    rng = np.random.default_rng(4)
+    codes = {"default": default_code(), "joint": joint_code(), "plain": plain_code()}
+    for epsilon in (0.0, 0.1):
+        for name, code in codes.items():
+            leaning = code.decode((rng.random(10_000 * code.bits_per_run) < 0.5 + epsilon) * 1)
+            counts = np.bincount(leaning, minlength=81)
+            check_settings(counts, code, epsilon)
+            for other, claimed in codes.items():
+                if other != name:
+                    with pytest.raises(InputError, match="chosen with another code"):
+                        check_settings(counts, claimed, epsilon)

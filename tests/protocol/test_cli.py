@@ -146,8 +146,10 @@ def test_real_bits_from_a_file_as_the_weak_source(ksamp, tmp_path):
     assert answer.status == (0 if answer.json["accepted"] else 3)
     assert ksamp("verify", target).status == 0
     settings = np.load(target / "settings.npy")
-    words = np.frombuffer(bits.read_bytes(), dtype=np.uint8)[:60_000]
-    assert np.array_equal(settings == 2, (words & 0b10001000) == 0)
+    # Six bits a run, and the first 24 of the 64 words are the starred pair.
+    weak = np.unpackbits(np.frombuffer(bits.read_bytes(), dtype=np.uint8))[: 6 * 60_000]
+    words = weak.reshape(-1, 6) @ (32, 16, 8, 4, 2, 1)
+    assert np.array_equal(settings == 2, words < 24)
 
 
 def test_the_shots_device_runs_through_aer(ksamp):
@@ -202,6 +204,10 @@ def test_verify_refuses_a_result_or_plan_that_was_edited(ksamp, made, tmp_path):
 
 def test_certify_on_arrays_of_another_run(ksamp, made, tmp_path):
     arrays = ("--settings", made / "settings.npy", "--outcomes", made / "outcomes.npy")
+    wrong = ksamp("certify", *arrays, "--epsilon", "0.01")
+    assert wrong.status == 2
+    assert "were the settings chosen with another code?" in wrong.err
+    arrays += ("--code", "joint")
     answer = ksamp("certify", *arrays, "--epsilon", "0.01", "--json")
     assert answer.status == 0
     ran = json.loads((made / "run.json").read_text())["result"]

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from protocol.errors import InputError
 from protocol.extract import raz
-from protocol.plan import Plan, best_closed_form, nearest_feasible, plan_run
+from protocol.plan import Plan, best_closed_form, plan_run
 from protocol.run import execute
 from protocol.score import closed_form
 from protocol.setting_code import default_code
@@ -98,19 +98,6 @@ def test_nothing_certified_says_why():
     assert "gives no credit at this noise" in noisy.reason
     short = _plan(runs=1000)
     assert "too little min-entropy" in short.reason
-
-
-def test_nearest_feasible_points_are_on_the_edge():
-    code, behaviour = default_code(), with_white_noise(honest_table(), 0.001)
-    least, largest = nearest_feasible(10_000, 0.01, behaviour, code)
-    assert largest is None
-    assert _plan(runs=math.ceil(least * 1.02)).output_bits > 0
-    assert _plan(runs=int(least / 1.02)).output_bits == 0
-    noisy = with_white_noise(honest_table(), 0.2)
-    least, largest = nearest_feasible(1_000_000, 0.01, noisy, code)
-    assert least is None
-    assert _plan(white=largest / 1.02).output_bits > 0
-    assert _plan(white=largest * 1.02).output_bits == 0
 
 
 def test_json_round_trip():

@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.certificate.polytope import full_polytope, solve
 from protocol.errors import InputError
 from protocol.setting_code import (
     CODES,
     SettingCode,
     default_code,
+    joint_code,
     plain_code,
     sv_maximum,
     sv_ratio,
 )
-from qdevices.game import STARRED_SETTING
+from qdevices.game import STARRED_SETTING, losing_table, starred_event
+from qdevices.symmetry import setting_permutations, stabiliser
 
 
 def _lean_patterns(bits, epsilon):
@@ -102,14 +105,39 @@ def test_default_code_stars_one_pair_and_keeps_the_others_possible(epsilon):
     assert high[STARRED_SETTING] == pytest.approx((0.5 + epsilon) ** 2)
 
 
-def test_codes_use_all_settings_and_decode_bits_alice_first():
-    for make in CODES.values():
-        code = make()
+def test_default_and_plain_codes_use_all_settings_and_decode_bits_alice_first():
+    for name in ("default", "plain"):
+        code = CODES[name]()
         assert code.settings_used.all()
         words = np.arange(256, dtype=np.uint8)
         assert np.array_equal(code.decode(np.unpackbits(words)), code.table)
     bits = np.array([1, 0, 0, 0, 0, 1, 1, 1], dtype=np.uint8)  # Alice 1000, Bob starred
     assert default_code().decode(bits)[0] == 9 * 1 + 2
+
+
+def test_joint_code_selects_38_pairs_and_the_starred_one_with_six_bits():
+    code = joint_code()
+    assert code.bits_per_run == 6
+    assert code.settings_used.sum() == 39
+    assert code.probabilities()[STARRED_SETTING] == 24 / 64
+    # The set of tested pairs is invariant under the symmetries that keep u0.
+    images = setting_permutations(stabiliser(STARRED_SETTING))
+    weights = np.bincount(code.table, minlength=81)
+    assert len(images) == 4
+    assert all(np.array_equal(weights[image], weights) for image in images)
+
+
+def test_the_pairs_of_the_joint_code_suffice_for_the_linear_inequality():
+    """(LP) of design 4.2 with its own penalty for each pair, Σ c_u = 4, by linear programme."""
+    penalties = np.bincount(joint_code().table, minlength=81) / 10
+    penalties[STARRED_SETTING] = 0
+    assert penalties.sum() == pytest.approx(4)
+    objective = -(penalties[:, None] * losing_table())
+    objective[starred_event()] += 0.2
+    for guess in range(16):
+        guessed = objective.copy()
+        guessed[STARRED_SETTING, guess] += 1
+        assert solve(guessed.ravel(), full_polytope()).fun <= 1 + 1e-7
 
 
 @given(st.lists(st.integers(0, 80), min_size=4, max_size=4))

@@ -1,0 +1,187 @@
+"""`ksamp certificate`: optimise, and verify in exact arithmetic, certificates as files."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from protocol.best_plan import best_plan
+from protocol.certificate.file import TableCertificate, read, write
+from protocol.cli import _options as options
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._progress import ProgressBar
+from protocol.cli._text import summary
+from protocol.errors import InputError
+from protocol.plan import check_count
+from protocol.setting_code import CODES, check_epsilon
+
+
+@click.group("certificate")
+def command() -> None:
+    """Score certificates as files: optimised by linear programme, verified in exact arithmetic."""
+
+
+@command.command("verify")
+@click.argument("file", type=click.Path())
+@options.json_option
+def verify(file: str, as_json: bool) -> int:
+    """Prove again, in exact arithmetic, what the certificate FILE claims.
+
+    That E[F·q^β | past] <= 1 for every no-signalling box and every ε-SV source; nothing of the
+    optimiser that made the file is trusted.  Exit code 2 and the reason if it does not hold.
+    """
+    start = time.perf_counter()
+    certificate = read(file)
+    seconds = time.perf_counter() - start
+    data = _facts(certificate)
+    if as_json:
+        click.echo(json.dumps({**data, "verified": True, "seconds": seconds}, allow_nan=False))
+    else:
+        click.echo(_text(data))
+        click.echo(f"VERIFIED in exact arithmetic, {seconds:.3f} s")
+    return 0
+
+
+@command.command("optimise")
+@click.option("--epsilon", type=float, default=0.01, show_default=True, help="ε of the source.")
+@click.option(
+    "--noise",
+    "--expect",
+    "noise",
+    default=options.DEFAULT_NOISE,
+    show_default=True,
+    help="Noise expected of the device, written as for `ksamp run`.",
+)
+@click.option(
+    "--runs",
+    default="1e6",
+    show_default=True,
+    help="Number of runs n that the output is maximised for, or 'inf' for the best rate.",
+)
+@click.option("--soundness", type=float, default=64, show_default=True, help="σ of the output.")
+@click.option(
+    "--code",
+    "code_name",
+    type=click.Choice(list(CODES)),
+    default="joint",
+    show_default=True,
+    help="Setting code.",
+)
+@click.option(
+    "--starred",
+    type=str,
+    default="1,3",
+    show_default=True,
+    metavar="U1,U2",
+    help="Starred pair u0 in the paper's labels; other than 1,3 for the codes default and plain.",
+)
+@click.option("--out", type=click.Path(), required=True, metavar="FILE", help="Where to write it.")
+@options.json_option
+def optimise_command(
+    epsilon: float,
+    noise: str,
+    runs: str,
+    soundness: float,
+    code_name: str,
+    starred: str,
+    out: str,
+    as_json: bool,
+) -> int:
+    """Find the best certificate for a source, a noise and a number of runs, and write it.
+
+    Takes about 15 s.  Exit code 0: written; 3: nothing can be certified, with the nearest
+    request at which something could be; 2: bad input.
+    """
+    check_epsilon(epsilon)
+    count = _runs(runs)
+    code = _code(code_name, starred)
+    if Path(out).exists():
+        raise InputError(f"certificate file {out!r} exists, expected a new name")
+    behaviour = expected_behaviour(noise)
+    from protocol.certificate.optimise import largest_noise, optimise, optimised_certificate
+
+    with ProgressBar() as progress:
+        found = optimise(count, epsilon, behaviour, code, soundness=soundness, progress=progress)
+        if found is None:
+            nearest = largest_noise(count, epsilon, code, soundness=soundness, progress=progress)
+            advice = (
+                f"the nearest that can be is white={nearest:.2g}"
+                if nearest
+                else "not even without noise"
+            )
+            click.echo(
+                f"nothing can be certified at epsilon {epsilon:g}, noise {noise} and "
+                f"{runs} runs with setting code {code.name!r}; {advice}"
+            )
+            return 3
+    certificate = optimised_certificate(found, noise=noise, runs=count, soundness=soundness)
+    write(certificate, out)
+    data = {**_facts(certificate), "file": out}
+    if count is not None:
+        plan = best_plan(count, epsilon, behaviour, certificate, soundness=soundness)
+        data["output_bits"] = plan.output_bits
+    if as_json:
+        click.echo(json.dumps(data, allow_nan=False))
+    else:
+        click.echo(_text(data))
+        click.echo(f"Written to {out}; `ksamp run --certificate {out}` uses it.")
+    return 0
+
+
+def _runs(text: str) -> int | None:
+    if text in ("inf", "infinity"):
+        return None
+    return check_count("runs", options.Count().convert(text, None, None))
+
+
+def _code(name: str, starred: str) -> Any:
+    from protocol.setting_code import SettingCode
+    from qdevices.game import STARRED_SETTING, pair_index
+
+    try:
+        u1, u2 = (int(label) for label in starred.strip("()").split(","))
+    except ValueError:
+        raise InputError(f"starred pair {starred!r} is not understood, expected U1,U2") from None
+    pair = pair_index(u1, u2)
+    if pair == STARRED_SETTING:
+        return CODES[name]()
+    if name == "joint":
+        raise InputError("setting code 'joint' is made for the starred pair 1,3")
+    maker: Any = CODES[name]
+    code: SettingCode = maker(pair)
+    return code
+
+
+def _facts(certificate: TableCertificate) -> dict[str, Any]:
+    return {
+        **summary(certificate),
+        "cases": len(certificate.proof.alpha),
+        "tested_pairs": int(certificate.code.settings_used.sum()) - 1,
+        "about": dict(certificate.about),
+    }
+
+
+def _text(data: dict[str, Any]) -> str:
+    lines = [
+        f"Certificate for sources up to epsilon {data['epsilon']:g}",
+        f"  setting code  {data['code']!r}, {data['bits_per_run']} bits a run, starred pair "
+        f"{data['starred']}, {data['tested_pairs']} other pairs tested",
+        f"  beta          {data['beta']:.6g}",
+        f"  proof         {data['cases']} cases",
+    ]
+    about = data["about"]
+    if "noise" in about:
+        runs = "infinitely many" if about.get("runs") is None else f"{about['runs']:,}"
+        lines.append(f"  made for      noise {about['noise']}, {runs} runs")
+    if "score_rate_bits_per_run" in about:
+        lines.append(
+            f"  rate          {about['score_rate_bits_per_run']:.5f} bits of min-entropy a run at "
+            "that noise"
+        )
+    if "output_bits" in data:
+        lines.append(f"  output        {data['output_bits']:,} bits planned")
+    return "\n".join(lines)
