@@ -144,7 +144,7 @@ def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
 
 def test_an_infeasible_request_names_the_nearest(ksamp, tmp_path):
     answer = ksamp(
-        "certificate", "optimise", "--epsilon", 0.2, "--noise", "white=0.2", "--runs", "inf",
+        "certificate", "optimise", "--epsilon", 0.05, "--noise", "white=0.3", "--runs", "inf",
         "--out", tmp_path / "c.json",
     )  # fmt: skip
     assert answer.status == 3
