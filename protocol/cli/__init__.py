@@ -1,7 +1,8 @@
 """The `ksamp` command: one module a subcommand, imported only when it is called.
 
 Exit codes: 0 accepted or done, 3 an honest "no output" (a test aborted, or nothing can be
-certified), 2 bad input.  Results go to stdout, progress and notes to stderr.
+certified), 4 a submitted run that is not finished yet, 2 bad input.  Results go to stdout,
+progress and notes to stderr.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("protocol.cli.plan", "Print what a run would commit itself to, without running."),
     "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
     "extract": ("protocol.cli.extract", "Two-source extraction on bit files, standing alone."),
+    "submit": ("protocol.cli.submit", "Send a run to a provider, as jobs that survive."),
+    "jobs": ("protocol.cli.jobs", "List the jobs of a submitted run."),
+    "collect": ("protocol.cli.collect", "Go on with a submitted run, up to its result."),
+    "cancel": ("protocol.cli.cancel", "Cancel what is not done of a submitted run."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
 }
 

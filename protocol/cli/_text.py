@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from protocol.plan import Plan
 from protocol.run import Verdict
 
+NOT_FAITHFUL = (
+    "NOT FAITHFUL: grouped by setting, the device was told its settings in advance; what is "
+    "certified holds only for a device without memory."
+)
+
 
 def plan_text(plan: Plan, expect: str | None) -> str:
     """A plan in a few lines."""
