@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def patience(backend: str) -> Patience:
 
 @contextmanager
 def reachable(folder: str) -> Iterator[None]:
-    """Turn a provider that does not answer into one line and advice."""
+    """Turn a provider that does not answer, or a full disk, into one line and advice."""
     try:
         yield
     except TransientError as error:
@@ -70,3 +71,5 @@ def reachable(folder: str) -> Iterator[None]:
             f"the provider does not answer ({error}); all is recorded, "
             f"`ksamp collect {folder}` goes on"
         ) from None
+    except sqlite3.Error as error:
+        raise InputError(f"ledger or queue in {folder!r} cannot be used: {error}") from None

@@ -25,6 +25,7 @@ from qdevices.device import Device
 
 _IDLE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
+_MOST_SECONDS = 0.1
 _LOCK_TRIES = 5
 
 
@@ -87,15 +88,16 @@ def work(folder: Path, idle_seconds: float = _IDLE_SECONDS) -> None:
             return
         queue = Queue(folder)
         queue.requeue()
-        last = time.monotonic()
+        last, pause = time.monotonic(), _LOOK_SECONDS
         while time.monotonic() - last < idle_seconds and (folder / QUEUE).is_file():
             if (task := queue.take()) is not None:
                 _end(queue, task)
-                last = time.monotonic()
+                last, pause = time.monotonic(), _LOOK_SECONDS
                 continue
             if queue.busy():
                 last = time.monotonic()
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, _MOST_SECONDS)
 
 
 if __name__ == "__main__":

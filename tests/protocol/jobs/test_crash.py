@@ -18,9 +18,7 @@ from protocol.verify import verify_folder
 from tests.protocol.jobs.conftest import Laboratory, contents
 
 STEPS = (
-    "before submit 0",
     "before submit 2",
-    "submitted 0",
     "submitted 2",
     "saved 2",
     "received 1",

@@ -60,6 +60,8 @@ def test_without_waiting_collect_says_what_is_under_way(laboratory, tmp_path):
     assert found.waiting
     assert found.result is None
     assert {chunk.state for chunk in found.chunks} == {"submitted"}
+    with Ledger(tmp_path / "run") as ledger:
+        cancel(ledger, laboratory.provider(found.job))
 
 
 def test_grouped_chunks_are_sorted_when_sent_and_put_back_after(laboratory, tmp_path):
