@@ -289,6 +289,5 @@ EXT = "extractor"
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    base = sqlite3.connect(path, timeout=30, isolation_level=None)
-    base.execute("PRAGMA synchronous = FULL")
-    return base
+    # SQLite's defaults, a rollback journal and full syncing, are what a ledger wants.
+    return sqlite3.connect(path, timeout=30, isolation_level=None)
