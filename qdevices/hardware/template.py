@@ -8,7 +8,15 @@ by turns about Z.  So a party's measurement is, for each setting with other angl
     second qubit  rz √X rz √X rz ──⊕─────── measure
 
 and rz, the only gate that depends on the setting, is a change of frame without error: the noise of
-one party's gates cannot depend on either setting.  The state costs two CNOTs more, four in all.
+one party's gates cannot depend on either setting.  The state costs two CNOTs more, four in all,
+where the couplings 0-2, 1-3, 0-1 and 2-3 exist, a square.
+
+A line 0-1-2-3 has no such cycle.  Two Bell pairs 0-1 and 2-3 and an exchange of 1 and 2, before any
+setting acts, give the same state for five CNOTs, seven in all.  Four is the least for the state:
+the coupling 1-2 must carry Schmidt rank 4, two CNOTs, and qubits 0 and 3 need one each; but a state
+of four is CNOT-like away from |Ψ⟩, one party then sees the frame "1" or its like of
+`frame.search`, and its fixed template needs two CNOTs: seven again.  The adaptive circuits of
+`feedforward` do profit.
 
 Alice holds qubits 0 and 1, Bob 2 and 3; qubit k is measured into classical bit 3−k.
 """
@@ -16,6 +24,7 @@ Alice holds qubits 0 and 1, Bob 2 and 3; qubit k is measured into classical bit 
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +35,8 @@ from qdevices.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
 from qdevices.hardware.frame import Complex, frame, unit_rays
 from qdevices.hardware.parity import SX, parity_splits, rotation, to_z, turn
 
+#: Couplings in use: 0-2, 1-3, 0-1, 2-3, or only 0-1, 1-2, 2-3.
+Shape = Literal["square", "line"]
 #: Angles per party: three for each of its two qubits.
 ANGLES = 6
 #: The CNOT whose control is the first, most significant qubit.
@@ -86,9 +97,7 @@ def parameter_values() -> NDArray[np.float64]:
     return np.hstack([alice, bob])
 
 
-def joint_labels(
-    alice: NDArray[np.uint8], bob: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+def joint_labels(alice: NDArray[np.uint8], bob: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Outcome 4x1+x2 of each measured integer, (81, 16), from the parties' tables (9, 4)."""
     joint = N_OUTCOMES * alice[:, None, :, None] + bob[None, :, None, :]
     return np.ascontiguousarray(joint.reshape(N_PAIRS, N_JOINT).astype(np.uint8))
@@ -100,10 +109,10 @@ def relabel() -> NDArray[np.uint8]:
     return joint_labels(labels[0], labels[1])
 
 
-def template(*, measure: bool = True) -> QuantumCircuit:
+def template(shape: Shape = "square", *, measure: bool = True) -> QuantumCircuit:
     """The circuit in rz, √X and CNOT, with a parameter vector of 12 angles, see the module."""
     circuit = QuantumCircuit(QuantumRegister(4, "q"), name="template")
-    prepare(circuit)
+    prepare(circuit, shape)
     angles = ParameterVector("angle", 2 * ANGLES)
     for party in (0, 1):
         first = 2 * party
@@ -123,8 +132,12 @@ def template(*, measure: bool = True) -> QuantumCircuit:
     return circuit
 
 
-def prepare(circuit: QuantumCircuit) -> None:
-    """Append two Bell pairs Σ(−i)^k|kk⟩, qubits 0-2 and 1-3: one √X and one CNOT each."""
-    for alice, bob in ((0, 2), (1, 3)):
-        circuit.sx(alice)
-        circuit.cx(alice, bob)
+def prepare(circuit: QuantumCircuit, shape: Shape) -> None:
+    """Append two Bell pairs Σ(−i)^k|kk⟩, qubits 0-2 and 1-3, two CNOTs on a square, five on a line."""
+    pairs = ((0, 2), (1, 3)) if shape == "square" else ((0, 1), (2, 3))
+    for first, second in pairs:
+        circuit.sx(first)
+        circuit.cx(first, second)
+    if shape == "line":
+        for control, target in ((1, 2), (2, 1), (1, 2)):
+            circuit.cx(control, target)
