@@ -21,7 +21,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import depolarizing_error
+from qiskit_aer.noise import ReadoutError, depolarizing_error
 
 from qdevices.errors import InputError
 from qdevices.game import N_JOINT
@@ -110,8 +110,6 @@ def _uniform_noise(spec: NoiseSpec) -> ReducedNoise:
                 errors.append(("gate", error, name, where))
     flip = spec.readout
     readout = np.tile([[1 - flip, flip], [flip, 1 - flip]], (4, 1, 1))
-    from qiskit_aer.noise import ReadoutError
-
     errors += [("readout", ReadoutError(readout[q]), "measure", (q,)) for q in range(4)]
     return ReducedNoise(4, gates, readout, tuple(errors))  # type: ignore[arg-type]
 
@@ -174,7 +172,9 @@ def run_chunk(
         raise InputError(f"order {order!r} is unknown, expected one of {', '.join(ORDERS)}")
     settings = check_settings(settings)
     backend = open_backend(backend_name)
-    executed = np.argsort(settings, kind="stable") if order == "grouped" else np.arange(len(settings))
+    executed = (
+        np.argsort(settings, kind="stable") if order == "grouped" else np.arange(len(settings))
+    )
     if isinstance(backend, SimulatedBackend):
         table = backend.compiled(variant).behaviour
         answers = sample_table(table, settings[executed], np.random.default_rng(seed))
@@ -250,8 +250,9 @@ def physical(circuit: QuantumCircuit, placement: Placement, backend: Any) -> Qua
     target = getattr(backend, "target", None)
     if target is None and callable(getattr(backend, "backend", None)):
         target = backend.backend().target
-    coupled = target is not None and target.build_coupling_map() is not None
-    return widen(circuit, placement, target.num_qubits) if coupled else circuit
+    if target is None or target.build_coupling_map() is None:
+        return circuit
+    return widen(circuit, placement, target.num_qubits)
 
 
 def _execute(
@@ -262,6 +263,10 @@ def _execute(
     for circuit, _ in pubs:
         if id(circuit) not in wide:
             wide[id(circuit)] = physical(circuit, placement, backend)
+    if type(backend).__name__ == "IBMBackend":
+        from qdevices.hardware.ibm import make_sampler
+
+        backend = make_sampler(backend)  # IBM's processors have no `run` of their own
     if isinstance(backend, BaseSamplerV2) or not hasattr(backend, "target"):
         job = backend.run(
             [(wide[id(c)], angles) if angles.shape[1] else (wide[id(c)],) for c, angles in pubs],

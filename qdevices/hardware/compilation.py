@@ -83,7 +83,7 @@ def compile_for(target: Target, variant: str, *, noise: ReducedNoise | None = No
     ranked = candidates(target, variant)[:EXACT]
     if len(ranked) > 1:
         # The static circuit has the same gates on the same couplings, and is quick to compile.
-        ranked.sort(key=lambda p: (round(compile_at(target, p, "static", noise).losing, 12)))
+        ranked.sort(key=lambda p: round(compile_at(target, p, "static", noise).losing, 12))
     return compile_at(target, ranked[0], variant, noise)
 
 

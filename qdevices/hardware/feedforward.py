@@ -74,9 +74,7 @@ def _pulses(plan: PartyPlan) -> int:
     return sum(len(t) - 1 for t in turns)
 
 
-def _until_first(
-    before: Sequence[Angles | None], entangling: bool, measured_first: int
-) -> Complex:
+def _until_first(before: Sequence[Angles | None], entangling: bool, measured_first: int) -> Complex:
     """The party's unitary up to the first measurement."""
     turns = [np.eye(2) if angles is None else rotation(angles) for angles in before]
     unitary = np.kron(turns[0], turns[1])

@@ -55,14 +55,11 @@ def parity_splits(rays: Complex) -> list[ParitySplit]:
         left, values, right = np.linalg.svd(weights)
         if values[1] > _EPS:
             continue
-        axes = []
-        for vector in (left[:, 0], right[0]):
-            axes.append(None if abs(vector[0]) > 1 - _EPS else np.asarray(vector[1:]))
-        sign = 1.0
-        for axis, vector in zip(axes, (left[:, 0], right[0]), strict=True):
-            if axis is None:
-                sign *= float(np.sign(vector[0]))
-        axes = [None if axis is None else sign * axis for axis in axes]
+        vectors = (left[:, 0], right[0])
+        # A factor ±1 has no axis; its sign goes to the other factor.
+        trivial = [abs(vector[0]) > 1 - _EPS for vector in vectors]
+        sign = np.prod([np.sign(v[0]) for v, t in zip(vectors, trivial, strict=True) if t])
+        axes = [None if t else sign * v[1:] for v, t in zip(vectors, trivial, strict=True)]
         found.append(ParitySplit(plus, (minus[0], minus[1]), axes[0], axes[1]))
     return sorted(found, key=lambda split: split.entangling)
 

@@ -103,9 +103,7 @@ def candidates(target: Target, variant: str) -> list[Placement]:
     for first, second in couplings:
         neighbours.setdefault(first, []).append(second)
     pulse, readout = one_qubit_errors(target, "sx"), one_qubit_errors(target, "measure")
-    local = {
-        q: _PULSES * _log(pulse.get(q, 0.0)) + _log(readout.get(q, 0.0)) for q in neighbours
-    }
+    local = {q: _PULSES * _log(pulse.get(q, 0.0)) + _log(readout.get(q, 0.0)) for q in neighbours}
 
     found: list[Placement] = []
     for path in _paths(neighbours):
@@ -118,9 +116,9 @@ def candidates(target: Target, variant: str) -> list[Placement]:
             a0, a1, third, fourth = path
             place = (a0, a1, fourth, third) if closed else path
             total = own
-            for (i, j), times in USES[variant, shape].items():  # type: ignore[index]
+            for (i, j), times in USES[variant, shape].items():
                 total += times * _log(couplings[place[i], place[j]])
-            found.append(Placement(place, shape, total))  # type: ignore[arg-type]
+            found.append(Placement(place, shape, total))
         if len(found) > _MAX_CANDIDATES:
             break
     if not found:

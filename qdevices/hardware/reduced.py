@@ -47,7 +47,9 @@ def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
     cut = Target(
         num_qubits=len(qubits),
         dt=target.dt,
-        qubit_properties=[reported[q] for q in qubits] if reported else [QubitProperties()] * len(qubits),
+        qubit_properties=[reported[q] for q in qubits]
+        if reported
+        else [QubitProperties()] * len(qubits),
     )
     for name in target.operation_names:
         operation = target.operation_from_name(name)
@@ -254,7 +256,7 @@ class _Evolution:
     def _value(self, expression: ParameterExpression) -> NDArray[np.float64]:
         """An affine expression of parameters, evaluated on all rows."""
         names = sorted(expression.parameters, key=lambda p: str(p.name))
-        zero = float(expression.bind({p: 0.0 for p in names}))
+        zero = float(expression.bind(dict.fromkeys(names, 0.0)))
         total = np.full(len(next(iter(self.angles.values()))), zero)
         for parameter in names:
             slope = float(expression.gradient(parameter))

@@ -73,7 +73,7 @@ def bits_to_rays(unitary: Complex, rays: Complex) -> NDArray[np.uint8]:
     probabilities = np.abs(unitary @ rays.T) ** 2
     rays_found = probabilities.argmax(axis=1)
     assert np.allclose(probabilities[np.arange(4), rays_found], 1)
-    return rays_found.astype(np.uint8)
+    return np.asarray(rays_found, dtype=np.uint8)
 
 
 @cache
@@ -133,7 +133,7 @@ def template(shape: Shape = "square", *, measure: bool = True) -> QuantumCircuit
 
 
 def prepare(circuit: QuantumCircuit, shape: Shape) -> None:
-    """Append two Bell pairs Σ(−i)^k|kk⟩, qubits 0-2 and 1-3, two CNOTs on a square, five on a line."""
+    """Append Bell pairs Σ(−i)^k|kk⟩ of qubits 0-2 and 1-3: two CNOTs on a square, five on a line."""
     pairs = ((0, 2), (1, 3)) if shape == "square" else ((0, 1), (2, 3))
     for first, second in pairs:
         circuit.sx(first)
