@@ -51,7 +51,9 @@ def parity_splits(rays: Complex) -> list[ParitySplit]:
         observable = 2 * pair.T @ pair.conj() - np.eye(4)
         # Coefficients over products of Pauli matrices; a product observable has rank one.
         blocks = observable.reshape(2, 2, 2, 2)
-        weights = np.einsum("acbd,iba,jdc->ij", blocks, _PAULIS, _PAULIS).real / 4
+        weights: NDArray[np.float64] = np.real(
+            np.einsum("acbd,iba,jdc->ij", blocks, _PAULIS, _PAULIS) / 4
+        )
         left, values, right = np.linalg.svd(weights)
         if values[1] > _EPS:
             continue
@@ -66,11 +68,11 @@ def parity_splits(rays: Complex) -> list[ParitySplit]:
 
 def rz(angle: float) -> Complex:
     """The matrix of rz, without error on processors that turn their frame, shape (2, 2)."""
-    return np.diag([np.exp(-0.5j * angle), np.exp(0.5j * angle)])
+    return np.asarray(np.diag(np.exp([-0.5j * angle, 0.5j * angle])))
 
 
 #: The matrix of the native √X gate.
-SX: Complex = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]]) / 2
+SX: Complex = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]], dtype=np.complex128) / 2
 
 
 def to_z(axis: NDArray[np.float64], *, full: bool = False) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qiskit.transpiler import Target
+from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
 from qdevices.hardware.template import Shape
@@ -41,7 +41,7 @@ class Placement:
         qubits: physical qubits of logical qubits 0..3.
         shape: "square" or "line".
         log_fidelity: natural logarithm of the product of reported fidelities, 0 if none are
-            reported, −inf if a coupling or qubit is reported as broken.
+            reported.
     """
 
     qubits: tuple[int, int, int, int]
@@ -67,7 +67,7 @@ def two_qubit_errors(target: Target) -> dict[Edge, float]:
         for where, properties in target[name].items():
             if where is None:
                 continue
-            error = properties.error if properties is not None and properties.error else 0.0
+            error = _gate_error(target, where, properties)
             for edge in ((where[0], where[1]), (where[1], where[0])):
                 errors[edge] = min(error, errors.get(edge, math.inf))
     return errors
@@ -78,16 +78,39 @@ def one_qubit_errors(target: Target, name: str) -> dict[int, float]:
     if name not in target.operation_names or target[name] is None:
         return {}
     return {
-        where[0]: properties.error or 0.0
+        where[0]: (properties.error or 0.0)
+        if name == "measure"
+        else _gate_error(target, where, properties)
         for where, properties in target[name].items()
         if where is not None and properties is not None
     }
 
 
+def _gate_error(
+    target: Target, where: tuple[int, ...], properties: InstructionProperties | None
+) -> float:
+    """The reported error, or what T1 and T2 do in the gate's duration if that is more.
+
+    Aer's noise model has both; some snapshots report durations that no gate error reflects.
+    """
+    if properties is None:
+        return 0.0
+    fidelity = 1.0  # of the process
+    for qubit in where if properties.duration and target.qubit_properties else ():
+        times = target.qubit_properties[qubit]
+        t1 = times.t1 or math.inf
+        t2 = min(times.t2 or math.inf, 2 * t1)
+        seconds = properties.duration
+        fidelity *= (1 + math.exp(-seconds / t1) + 2 * math.exp(-seconds / t2)) / 4
+    dimension = 2 ** len(where)
+    return max(properties.error or 0.0, (1 - fidelity) * dimension / (dimension + 1))
+
+
 def candidates(target: Target, variant: str) -> list[Placement]:
     """All placements on `target`, best estimate first, squares and lines together.
 
-    Among equals squares come first, as they need fewer gates.
+    Couplings and qubits reported as broken, error 1 or instruction missing, are left out.  Among
+    equals squares come first, as they need fewer gates.
 
     Raises:
         InputError: a processor where four qubits cannot be coupled.
@@ -103,7 +126,7 @@ def candidates(target: Target, variant: str) -> list[Placement]:
     for first, second in couplings:
         neighbours.setdefault(first, []).append(second)
     pulse, readout = one_qubit_errors(target, "sx"), one_qubit_errors(target, "measure")
-    local = {q: _PULSES * _log(pulse.get(q, 0.0)) + _log(readout.get(q, 0.0)) for q in neighbours}
+    local = {q: _PULSES * _error(pulse, q) + _error(readout, q) for q in neighbours}
 
     found: list[Placement] = []
     for path in _paths(neighbours):
@@ -118,12 +141,18 @@ def candidates(target: Target, variant: str) -> list[Placement]:
             total = own
             for (i, j), times in USES[variant, shape].items():
                 total += times * _log(couplings[place[i], place[j]])
-            found.append(Placement(place, shape, total))
+            if total > -math.inf:
+                found.append(Placement(place, shape, total))
         if len(found) > _MAX_CANDIDATES:
             break
     if not found:
-        raise InputError("no four qubits of the processor are coupled in a line")
+        raise InputError("no four working qubits of the processor are coupled in a line")
     return sorted(found, key=lambda p: (-p.log_fidelity, p.shape == "line", p.qubits))
+
+
+def _error(reported: dict[int, float], qubit: int) -> float:
+    """Log fidelity of an instruction; a qubit is broken if only the others have it."""
+    return _log(reported.get(qubit, 1.0)) if reported else 0.0
 
 
 def _log(error: float) -> float:

@@ -133,7 +133,7 @@ def template(shape: Shape = "square", *, measure: bool = True) -> QuantumCircuit
 
 
 def prepare(circuit: QuantumCircuit, shape: Shape) -> None:
-    """Append Bell pairs Σ(−i)^k|kk⟩ of qubits 0-2 and 1-3: two CNOTs on a square, five on a line."""
+    """Append Bell pairs Σ(−i)^k|kk⟩ of qubits 0-2 and 1-3: square: two CNOTs, line: five."""
     pairs = ((0, 2), (1, 3)) if shape == "square" else ((0, 1), (2, 3))
     for first, second in pairs:
         circuit.sx(first)
