@@ -103,7 +103,7 @@ def _gate_error(
         seconds = properties.duration
         fidelity *= (1 + math.exp(-seconds / t1) + 2 * math.exp(-seconds / t2)) / 4
     dimension = 2 ** len(where)
-    return max(properties.error or 0.0, (1 - fidelity) * dimension / (dimension + 1))
+    return float(max(properties.error or 0.0, (1 - fidelity) * dimension / (dimension + 1)))
 
 
 def candidates(target: Target, variant: str) -> list[Placement]:
