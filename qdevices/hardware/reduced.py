@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.circuit import IfElseOp, ParameterExpression
+from qiskit.circuit import IfElseOp, Measure, ParameterExpression
 from qiskit.quantum_info import Operator, SuperOp
-from qiskit.transpiler import QubitProperties, Target
+from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 
@@ -66,8 +66,15 @@ def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
             for where, value in properties.items()
             if all(q in place for q in where)
         }
+        if name == "measure":
+            # An unreported readout error is taken as none; Aer would stumble over it.
+            for where, value in kept.items():
+                if value is not None and value.error is None:
+                    kept[where] = InstructionProperties(duration=value.duration, error=0.0)
         if kept:
             cut.add_instruction(operation, kept)
+    if "measure" not in cut.operation_names:
+        cut.add_instruction(Measure(), {(q,): None for q in range(len(qubits))})
     cut.add_instruction(IfElseOp, name="if_else")
     return cut
 
