@@ -12,11 +12,11 @@ one party's gates cannot depend on either setting.  The state costs two CNOTs mo
 where the couplings 0-2, 1-3, 0-1 and 2-3 exist, a square.
 
 A line 0-1-2-3 has no such cycle.  Two Bell pairs 0-1 and 2-3 and an exchange of 1 and 2, before any
-setting acts, give the same state for five CNOTs, seven in all.  Four is the least for the state:
-the coupling 1-2 must carry Schmidt rank 4, two CNOTs, and qubits 0 and 3 need one each; but a state
-of four is CNOT-like away from |Ψ⟩, one party then sees the frame "1" or its like of
-`frame.search`, and its fixed template needs two CNOTs: seven again.  The adaptive circuits of
-`feedforward` do profit.
+setting acts, give the same state for five CNOTs, seven in all, the least known.  A maximally
+entangled state takes at least four: the coupling 1-2 must carry Schmidt rank 4, two CNOTs, and
+qubits 0 and 3 need one each.  But what four give is |Ψ⟩ up to a CNOT-like Clifford, so the parties
+cannot both see the frame above: one of them needs two CNOTs for some bases, and for a
+fixed template the sum is seven again.  The adaptive circuits of `feedforward` do profit.
 
 Alice holds qubits 0 and 1, Bob 2 and 3; qubit k is measured into classical bit 3−k.
 """
