@@ -20,6 +20,7 @@ from protocol.errors import InputError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("protocol.cli.run", "From weak bits to certified bits, on a simulated experiment."),
     "plan": ("protocol.cli.plan", "Print what a run would commit itself to, without running."),
+    "circuits": ("protocol.cli.circuits", "Print what a processor would run, and what to expect."),
     "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
     "extract": ("protocol.cli.extract", "Two-source extraction on bit files, standing alone."),
     "submit": ("protocol.cli.submit", "Send a run to a provider, as jobs that survive."),
