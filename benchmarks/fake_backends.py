@@ -23,7 +23,7 @@ from qiskit.transpiler import CouplingMap, Target
 
 from protocol.plan import best_closed_form
 from protocol.setting_code import CODES
-from qdevices.hardware.backends import open_backend
+from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target, white_noise_equivalent
 from qdevices.hardware.programme import VARIANTS
 

@@ -23,7 +23,8 @@ VARIANTS = ("literal", "static", "feedforward")
     default="aer",
     show_default=True,
     metavar="NAME",
-    help="aer, aer:gate2=1e-3,readout=1e-2, a snapshot such as fake:FakeSherbrooke, or ibm:NAME.",
+    help="aer, aer:gate2=1e-3,readout=1e-2, a snapshot such as fake:FakeSherbrooke, ibm:NAME, or "
+    "python:MODULE:CALLABLE.",
 )
 @click.option(
     "--variant", type=click.Choice(VARIANTS), default="static", show_default=True, help="Circuits."
@@ -91,13 +92,9 @@ def _pair(text: str) -> int:
 
 
 def _compiled(backend_name: str, variant: str) -> Any:
-    from qdevices.hardware.backends import SimulatedBackend, open_backend
-    from qdevices.hardware.compilation import compile_for
+    from qdevices.hardware import compiled_for
 
-    backend = open_backend(backend_name)
-    if isinstance(backend, SimulatedBackend):
-        return backend.compiled(variant)
-    return compile_for(backend.target, variant)
+    return compiled_for(backend_name, variant)
 
 
 def _summary(compiled: Any, setting: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from protocol import folder
 from protocol.cli import _options as options
@@ -38,7 +39,8 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
     "--backend",
     required=True,
     metavar="NAME",
-    help="local:table, or local:DEVICE with options like ',latency=0.2'.",
+    help="local:table (the simulated laboratory), aer, fake:NAME, ibm:NAME or "
+    "python:MODULE:CALLABLE; 'local:' before a name takes options like ',latency=0.2'.",
 )
 @click.option(
     "--out", required=True, type=click.Path(), metavar="DIR", help="The run folder; a new one."
@@ -61,9 +63,23 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
 @click.option(
     "--chunk", type=options.Count(), default="10000", show_default=True, help="Runs in a job."
 )
+@click.option(
+    "--in-flight",
+    type=options.Count(),
+    default=None,
+    metavar="JOBS",
+    help="Jobs under way at a time, at most; `ksamp collect --wait` sends the rest.  "
+    "[default: no limit; 3 for ibm:NAME]",
+)
 @options.runs_option
 @options.noise_option
-@options.expect_option
+@click.option(
+    "--expect",
+    default=None,
+    metavar="NOISE",
+    help="Noise that the plan expects; written like --noise.  [default: as --noise for "
+    "local:table, otherwise the errors that the processor reports]",
+)
 @options.source_option
 @click.option(
     "--source-offset",
@@ -97,6 +113,7 @@ def command(
     variant: str,
     order: Order,
     chunk: int,
+    in_flight: int | None,
     runs: int,
     noise: str,
     expect: str | None,
@@ -138,15 +155,18 @@ def command(
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 option = name.removesuffix("_name")
                 raise InputError(f"--{option} cannot be given with --plan, which fixes it")
-        plan, expect = read_plan(plan_file), None
-    elif expect is None:
-        raise InputError(f"what to expect of {backend!r} is open, expected --expect or --plan")
+        plan, behaviour, expect = read_plan(plan_file), None, None
     else:
+        if expect is None:
+            behaviour = providers.reported_behaviour(backend, variant)
+            expect = f"as {backend} reports"
+        else:
+            behaviour = expected_behaviour(expect)
         plan = _plan(
-            runs, epsilon, expect, source_name, code_name, soundness, completeness, entropy
+            runs, epsilon, behaviour, source_name, code_name, soundness, completeness, entropy
         )
     if not plan.output_bits:
-        _decline(plan, expect, as_json)
+        _decline(plan, behaviour, expect, as_json)
         return 3
     if not as_json:
         click.echo(plan_text(plan, expect))
@@ -163,18 +183,20 @@ def command(
         noise=noise if simulated else None,
         expect=expect,
         source_offset=source_offset,
+        in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
     )
     with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out):
         provider = providers.open_provider(ledger.job, root)
         sent = send(ledger, provider, patience=providers.patience(backend))
         claimed = ledger.weak_bits()
+        sent_runs = sum(c.stop - c.start for c in ledger.chunks() if c.job_id is not None)
     bits = {"first": claimed[0][0], "next": claimed[-1][1]}
     if as_json:
         data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
         data |= {"faithful": order == "run", "seed": entropy, "source_bits": bits}
         click.echo(json.dumps(data, allow_nan=False))
         return 0
-    click.echo(f"Sent {plan.runs:,} runs in {sent:,} jobs to {backend}.")
+    click.echo(f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} jobs to {backend}.")
     if weak.file is not None:
         click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
     if order == "grouped":
@@ -186,7 +208,7 @@ def command(
 def _plan(
     runs: int,
     epsilon: float,
-    expect: str,
+    behaviour: NDArray[np.float64],
     source_name: str,
     code_name: str,
     soundness: float,
@@ -200,7 +222,7 @@ def _plan(
     return best_closed_form(
         runs,
         epsilon,
-        expected_behaviour(expect),
+        behaviour,
         code,
         soundness=soundness,
         completeness=completeness,
@@ -208,17 +230,19 @@ def _plan(
     )
 
 
-def _decline(plan: Plan, expect: str | None, as_json: bool) -> None:
+def _decline(
+    plan: Plan, behaviour: NDArray[np.float64] | None, expect: str | None, as_json: bool
+) -> None:
     """Say that nothing can be certified, and what would have to change."""
     if as_json:
         data = report_planned(plan)
     else:
         click.echo(plan_text(plan, expect))
-    if expect is not None:
+    if behaviour is not None:
         advice = nearest_feasible(
             plan.runs,
             plan.epsilon,
-            expected_behaviour(expect),
+            behaviour,
             plan.code,
             soundness=plan.soundness,
             completeness=plan.completeness,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from protocol.errors import InputError
 from protocol.folder import check_target
 from protocol.jobs.ledger import EXT, Job, Ledger
-from protocol.jobs.provider import Order
+from protocol.jobs.provider import MOST_RUNS, Order
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
 
@@ -36,6 +36,7 @@ def begin(
     noise: str | None,
     expect: str | None,
     source_offset: int | None = None,
+    in_flight: int | None = None,
 ) -> Job:
     """Make the run folder `folder` with its ledger.
 
@@ -45,14 +46,17 @@ def begin(
         weak: the source; its seed is the run's.
         backend, variant, order, noise, expect: as in `Job`.
         chunk: runs in a job, at most.
+        in_flight: jobs under way at a time, at most; None for no limit.
         source_offset: first bit to use of a file.
 
     Raises:
         InputError: the folder exists or cannot be made, the plan has no output, the chunk size
-            is below 1, or the source has too few bits.
+            or the limit is out of range, or the source has too few bits.
     """
-    if chunk < 1:
-        raise InputError(f"chunk of {chunk} runs, expected 1 or more")
+    if not 1 <= chunk <= MOST_RUNS:
+        raise InputError(f"chunk of {chunk} runs, expected 1 to {MOST_RUNS}")
+    if in_flight is not None and in_flight < 1:
+        raise InputError(f"{in_flight} jobs in flight, expected 1 or more")
     if plan.extractor is None:
         raise InputError(f"the plan has no output: {plan.reason}")
     check_target(folder)
@@ -67,6 +71,7 @@ def begin(
         seed=weak.seed,
         chunk=chunk,
         plan=plan.to_json(),
+        in_flight=in_flight,
     )
     first = weak.reserve(plan.source_bits, exactly=source_offset)
     last = first + plan.source_bits

@@ -111,8 +111,14 @@ def _until_done(
     progress: Progress | None,
 ) -> None:
     pause = min(_FIRST_WAIT_SECONDS, poll_seconds)
-    send(ledger, provider, observer=observer, patience=patience)
-    while fetch(ledger, provider, observer=observer, patience=patience) and wait:
+    while True:
+        send(ledger, provider, observer=observer, patience=patience)
+        waiting = fetch(ledger, provider, observer=observer, patience=patience)
+        if not wait:  # what was fetched may have made room
+            send(ledger, provider, observer=observer, patience=patience)
+            return
+        if not waiting and not ledger.chunks("planned", "submitting"):
+            return
         if progress is not None:
             progress("chunks", len(ledger.chunks("done")), len(ledger.chunks()))
         time.sleep(pause)

@@ -33,21 +33,30 @@ def send(
     observer: Observer = unobserved,
     patience: Patience | None = None,
 ) -> int:
-    """Send every chunk that was not sent yet, in run order; return how many were.
+    """Send the chunks that were not sent yet, in run order; return how many were.
+
+    The known-answer circuits go first, once a run.  A job with a limit of jobs in flight stops
+    there; call again when some are done.
 
     Raises:
         TransientError: the provider could not answer for longer than `patience` waits; what was
             sent until then is recorded.
-        InputError: the provider refuses for good.
+        InputError: the provider refuses for good, or known answers came back wrong.
     """
     chunks = ledger.chunks("planned", "submitting")
+    job, patience = ledger.job, patience or Patience()
+    if chunks and ledger.prepared() is None:
+        observer("before known answers")
+        kept = patience.call(partial(provider.prepare, job.prepare_tag, job.prepare_seed))
+        ledger.keep_prepared(kept)
+        observer("known answers right")
+    if job.in_flight is not None:
+        chunks = chunks[: max(0, job.in_flight - len(ledger.chunks("submitted")))]
     for chunk in chunks:
         ledger.mark(chunk, "submitting")
         observer(f"before submit {chunk.number}")
         # Whoever left the chunk in this state may have sent it.
-        job_id = _arrive(
-            ledger, provider, chunk, chunk.state == "submitting", patience or Patience()
-        )
+        job_id = _arrive(ledger, provider, chunk, chunk.state == "submitting", patience)
         observer(f"submitted {chunk.number}")
         ledger.mark(chunk, "submitted", job_id=job_id)
         observer(f"saved {chunk.number}")
@@ -57,15 +66,15 @@ def send(
 def _arrive(
     ledger: Ledger, provider: Provider, chunk: Chunk, perhaps_sent: bool, patience: Patience
 ) -> str:
-    settings = ledger.settings(chunk.number)
-    if ledger.job.order == "grouped":
-        settings = settings[_grouping(settings)]
+    settings = _as_sent(ledger, chunk)
     seed = ledger.job.job_seed(chunk.number, chunk.attempt)
 
     def attempt() -> str:
         nonlocal perhaps_sent
-        if perhaps_sent and (found := provider.find(chunk.tag)):
-            return found[0]
+        if perhaps_sent:
+            if found := provider.find(chunk.tag):
+                return _oldest(provider, found)
+            ledger.repeat(chunk)  # a search by tag may lag behind
         perhaps_sent = True  # before the call: its failure says nothing about its effect
         return provider.submit(settings, chunk.tag, seed)
 
@@ -92,6 +101,10 @@ def fetch(
     waiting = 0
     for chunk in ledger.chunks("submitted"):
         job_id = str(chunk.job_id)
+        if chunk.repeated and (oldest := _without_duplicates(provider, chunk, patience)):
+            if oldest != job_id:
+                ledger.mark(chunk, "submitted", job_id=oldest)
+            job_id = oldest
         status = patience.call(partial(provider.status, job_id))
         if status in ("queued", "running"):
             waiting += 1
@@ -103,9 +116,9 @@ def fetch(
             reason = patience.call(partial(provider.reason, job_id))
             ledger.mark(chunk, "failed", note=reason or "the provider gives no reason")
             continue
-        received = patience.call(partial(provider.result, job_id))
+        sent, settings = _as_sent(ledger, chunk), ledger.settings(chunk.number)
+        received = patience.call(partial(provider.result, job_id, sent))
         observer(f"received {chunk.number}")
-        settings = ledger.settings(chunk.number)
         try:
             check_runs(settings, received)
         except InputError as error:
@@ -129,12 +142,34 @@ def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = No
     chunks = ledger.chunks("planned", "submitting", "submitted")
     for chunk in chunks:
         jobs = [] if chunk.job_id is None else [chunk.job_id]
-        if chunk.state == "submitting":
-            jobs = patience.call(partial(provider.find, chunk.tag))
+        if chunk.state == "submitting" or chunk.repeated:
+            jobs = sorted({*jobs, *patience.call(partial(provider.find, chunk.tag))})
         for job_id in jobs:
             patience.call(partial(provider.cancel, job_id))
         ledger.mark(chunk, "cancelled", note="cancelled by ksamp cancel")
     return len(chunks)
+
+
+def _oldest(provider: Provider, found: list[str]) -> str:
+    """The first of the jobs with one tag; the others are cancelled."""
+    # The device has seen the settings in the oldest job first: in a later one with the same
+    # settings it would know them beforehand.
+    for duplicate in found[1:]:
+        provider.cancel(duplicate)
+    return found[0]
+
+
+def _without_duplicates(provider: Provider, chunk: Chunk, patience: Patience) -> str | None:
+    def attempt() -> str | None:
+        found = provider.find(chunk.tag)
+        return _oldest(provider, found) if found else None
+
+    return patience.call(attempt)
+
+
+def _as_sent(ledger: Ledger, chunk: Chunk) -> NDArray[np.uint8]:
+    settings = ledger.settings(chunk.number)
+    return settings[_grouping(settings)] if ledger.job.order == "grouped" else settings
 
 
 def _grouping(settings: NDArray[np.uint8]) -> NDArray[np.intp]:

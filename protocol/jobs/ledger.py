@@ -34,6 +34,7 @@ CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, start INTEGER NOT NULL, stop INTEGER NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'planned',
     tag TEXT NOT NULL UNIQUE, job_id TEXT UNIQUE, note TEXT NOT NULL DEFAULT '',
+    repeated INTEGER NOT NULL DEFAULT 0,
     settings BLOB NOT NULL, outcomes BLOB);
 CREATE TABLE weak_bits (
     start INTEGER NOT NULL, stop INTEGER NOT NULL, purpose TEXT NOT NULL);
@@ -58,6 +59,7 @@ class Job:
         seed: of all simulated randomness.
         chunk: runs in a chunk, at most.
         plan: `Plan.to_json()`.
+        in_flight: jobs under way at a time, at most; None for no limit.
     """
 
     name: str
@@ -70,6 +72,18 @@ class Job:
     seed: int
     chunk: int
     plan: dict[str, Any]
+    in_flight: int | None = None
+
+    @property
+    def prepare_tag(self) -> str:
+        """The tag of the job with the known-answer circuits."""
+        return f"ksamp-{self.name}-known-answers"
+
+    @property
+    def prepare_seed(self) -> int:
+        """Seed of the known-answer circuits, 62 bits."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(2,))
+        return int(sequence.generate_state(1, np.uint64)[0]) >> 2
 
     def tag(self, number: int, attempt: int) -> str:
         """The tag of a chunk's job, different for every attempt."""
@@ -93,6 +107,8 @@ class Chunk:
         tag: by which the provider finds the job.
         job_id: the provider's, once known.
         note: why it failed, one line.
+        repeated: it was sent again after the provider did not know its tag, so a second job with
+            this tag may turn up.
     """
 
     number: int
@@ -103,6 +119,7 @@ class Chunk:
     tag: str
     job_id: str | None
     note: str
+    repeated: int
 
 
 class Ledger:
@@ -171,7 +188,7 @@ class Ledger:
     def chunks(self, *states: State) -> list[Chunk]:
         """All chunks in run order, or those in one of these states."""
         rows = self._base.execute(
-            "SELECT number, start, stop, attempt, state, tag, job_id, note FROM chunks "
+            "SELECT number, start, stop, attempt, state, tag, job_id, note, repeated FROM chunks "
             "ORDER BY number"
         )
         return [chunk for row in rows if (chunk := Chunk(*row)).state in (states or STATES)]
@@ -204,6 +221,11 @@ class Ledger:
                 f"job {job_id!r} was given to chunk {chunk.number} and to another one"
             ) from None
 
+    def repeat(self, chunk: Chunk) -> None:
+        """Write down that a chunk is about to be sent again under the same tag."""
+        with self._transaction():
+            self._base.execute("UPDATE chunks SET repeated = 1 WHERE number = ?", (chunk.number,))
+
     def store(self, chunk: Chunk, outcomes: NDArray[np.uint8]) -> None:
         """Store the outcomes of a chunk in run order, (runs,) uint8; it is then done.
 
@@ -230,7 +252,7 @@ class Ledger:
             attempt = chunk.attempt + 1
             self._base.execute(
                 "UPDATE chunks SET state = 'planned', attempt = ?, tag = ?, job_id = NULL, "
-                "note = '', settings = ? WHERE number = ?",
+                "note = '', repeated = 0, settings = ? WHERE number = ?",
                 (
                     attempt,
                     self.job.tag(chunk.number, attempt),
@@ -253,6 +275,16 @@ class Ledger:
         """What `keep_extractor_bits` was given; None before."""
         value = self._about("extractor_bits")
         return None if value is None else np.frombuffer(value, dtype=np.uint8)
+
+    def keep_prepared(self, kept: str) -> None:
+        """Keep what `Provider.prepare` returned; the known answers were then right."""
+        with self._transaction():
+            self._base.execute("INSERT OR REPLACE INTO about VALUES ('prepared', ?)", (kept,))
+
+    def prepared(self) -> str | None:
+        """What `keep_prepared` was given; None before."""
+        value = self._about("prepared")
+        return None if value is None else str(value)
 
     def cancel(self) -> None:
         """Decide that nothing more is sent; final."""

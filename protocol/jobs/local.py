@@ -2,7 +2,8 @@
 
 It is named `local:INNER[,OPTION=VALUE...]`, for example `local:table,latency=0.2,lose_reply=0.1`.
 Jobs wait in a queue on the disk and are run by a worker process of its own, which outlives whoever
-submitted them.  INNER is `table`, the exact noisy table of `--noise`, or a backend's name.
+submitted them.  INNER is `table`, the exact noisy table of `--noise`, or a backend's name as
+`qdevices.hardware.open_backend` takes it.
 Failures on demand are drawn from `seed`, the job and the number of the try, so they come
 back at every repetition.
 """
@@ -10,6 +11,7 @@ back at every repetition.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 import subprocess
 import sys
@@ -25,9 +27,11 @@ from protocol.errors import InputError
 from protocol.jobs.lock import Lock
 from protocol.jobs.provider import Order, Status, TransientError
 from protocol.jobs.queue import Queue
+from qdevices.noise import NoiseSpec
 
 WORKER_LOCK = "worker.lock"
 _SECONDS_BETWEEN_STARTS = 3.0
+_NOISES = tuple(field.name for field in fields(NoiseSpec))
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class LocalSpec:
         fail_status: probability that asking for a job's state fails.
         fail_result: probability that fetching a result fails.
         fail_job: probability that a job ends failed.
+        miss_tag: probability that a search by tag finds nothing, as if it lagged behind.
         seed: of these failures.
     """
 
@@ -52,6 +57,7 @@ class LocalSpec:
     fail_status: float = 0.0
     fail_result: float = 0.0
     fail_job: float = 0.0
+    miss_tag: float = 0.0
     seed: int = 0
 
     @classmethod
@@ -62,7 +68,9 @@ class LocalSpec:
             InputError: no inner device, an unknown option, or a value out of range.
         """
         inner, *options = text.split(",")
-        if not inner or "=" in inner:
+        while inner.startswith("aer:") and options and options[0].partition("=")[0] in _NOISES:
+            inner = f"{inner},{options.pop(0)}"  # the simulator's own options
+        if not inner or ("=" in inner and not inner.startswith("aer:")):
             raise InputError(f"backend 'local:{text}' names no device, expected local:table or so")
         known = [field.name for field in fields(cls)][1:]
         values: dict[str, float] = {}
@@ -98,9 +106,19 @@ class LocalProvider:
             "variant": variant,
             "order": order,
             "noise": noise,
+            # A backend of somebody else's may be a real device.
+            "once": spec.inner.startswith("python:"),
         }
         self._tries: Counter[str] = Counter()
         self._started = -math.inf
+
+    def prepare(self, tag: str, seed: int) -> str:
+        """Run the known-answer circuits here, there is no queue for them; see the protocol."""
+        if self._spec.inner != "table":
+            # By name, as `protocol` imports Qiskit only when a device needs it.
+            hardware = importlib.import_module("qdevices.hardware")
+            hardware.verify(self._spec.inner, self._task["variant"], seed)
+        return ""
 
     def submit(self, settings: NDArray[np.uint8], tag: str, seed: int) -> str:
         """Queue a job; see the protocol."""
@@ -114,6 +132,8 @@ class LocalProvider:
 
     def find(self, tag: str) -> list[str]:
         """Jobs with this tag."""
+        if self._chance("miss_tag", tag.rpartition("-")[0]) < self._spec.miss_tag:
+            return []
         return self._queue.find(tag)
 
     def status(self, job_id: str) -> Status:
@@ -124,7 +144,7 @@ class LocalProvider:
             self._work()
         return status
 
-    def result(self, job_id: str) -> NDArray[np.uint8]:
+    def result(self, job_id: str, settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Outcomes of a job that is done."""
         self._perhaps("fail_result", self._key(job_id), "the result could not be fetched")
         return self._queue.outcomes(job_id)

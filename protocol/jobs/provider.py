@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 Order = Literal["run", "grouped"]
+#: Runs in one job; no provider known to us takes more executions.
+MOST_RUNS = 10_000_000
 
 
 class TransientError(Exception):
@@ -17,6 +19,21 @@ class TransientError(Exception):
 
 class Provider(Protocol):
     """Takes chunks of runs as jobs.  Every method may raise `TransientError`."""
+
+    def prepare(self, tag: str, seed: int) -> str:
+        """Run the known-answer circuits; called once a run, before anything else is sent.
+
+        Args:
+            tag: of the job that runs them, if there is one; a second call finds it again.
+            seed: of simulated randomness.
+
+        Returns:
+            What a later process has to know to read the results, kept in the ledger; may be empty.
+
+        Raises:
+            InputError: bits or parameters come back in another order, or there is no such backend.
+        """
+        ...
 
     def submit(self, settings: NDArray[np.uint8], tag: str, seed: int) -> str:
         """Send the runs with these settings 9u1+u2, (n,) uint8, and return the job's id.
@@ -44,8 +61,13 @@ class Provider(Protocol):
         """
         ...
 
-    def result(self, job_id: str) -> NDArray[np.uint8]:
-        """Outcomes 4x1+x2 of a job that is done, (n,) uint8, in the order of its settings."""
+    def result(self, job_id: str, settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Outcomes 4x1+x2 of a job that is done, (n,) uint8, in the order of `settings`.
+
+        Args:
+            job_id: of the job.
+            settings: as they were sent, (n,) uint8.
+        """
         ...
 
     def reason(self, job_id: str) -> str:

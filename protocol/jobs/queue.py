@@ -20,6 +20,7 @@ from protocol.jobs.provider import Status
 
 NAME = "queue.sqlite"
 
+_DIED = "the worker died while the device may have played this job, which is never played twice"
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS jobs (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tag TEXT NOT NULL, state TEXT NOT NULL,
@@ -132,9 +133,18 @@ class Queue:
             )
 
     def requeue(self) -> None:
-        """Put back what a dead worker left running; called by the only living one."""
+        """Put back what a dead worker left running; called by the only living one.
+
+        A job whose task says "once" fails instead: its device may have played it.
+        """
         with self._open() as base:
-            base.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+            rows = base.execute("SELECT id, task FROM jobs WHERE state = 'running'").fetchall()
+            for job_id, task in rows:
+                once = json.loads(task).get("once", False)
+                base.execute(
+                    "UPDATE jobs SET state = ?, error = ? WHERE id = ?",
+                    ("failed" if once else "queued", _DIED if once else "", job_id),
+                )
 
     def busy(self) -> bool:
         """Whether any job has not ended."""

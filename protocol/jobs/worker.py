@@ -7,6 +7,7 @@ depend only on device, settings and the job's seed, so a job that a killed worke
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import time
 from functools import lru_cache
@@ -42,13 +43,8 @@ def play(task: dict[str, Any], settings: NDArray[np.uint8]) -> NDArray[np.uint8]
     if task["inner"] == "table":
         rng = np.random.default_rng(task["seed"])
         return _table(task["noise"] or "ideal").sample(settings, rng)
-    import importlib
-
-    try:
-        # By name, as the simulated processors are an extra of their own.
-        hardware = importlib.import_module("qdevices.hardware")
-    except ImportError as error:
-        raise InputError(f"backend {task['inner']!r} cannot be opened: {error}") from None
+    # By name, as `protocol` imports Qiskit only when a device needs it.
+    hardware = importlib.import_module("qdevices.hardware")
     outcomes = hardware.run_chunk(
         task["inner"], task["variant"], settings, task["order"], task["seed"]
     )

@@ -1,148 +1,36 @@
-"""Backends by name, and runs on them: the exact sampler, any `BackendV2`, any `BaseSamplerV2`.
+"""Runs on backends: the exact sampler, any `BackendV2`, any `BaseSamplerV2`.
 
-Names: `aer` or `aer:gate2=1e-3,readout=1e-2` (a simulator without limits of coupling), a snapshot
-of a real processor as `fake:FakeSherbrooke` or `fake_sherbrooke`, and `ibm:NAME` for IBM hardware.
-Simulated backends, the first two, answer by sampling the exact probabilities of the programme under
-the reported noise, run by run, which is what one shot a run of their noise model is (Aer's own
-streams overlap, design 7).  Anything else really executes one shot a run in run order.
+Simulated backends, `aer` and the snapshots, answer by sampling the exact probabilities of the
+programme under the reported noise, run by run, which is what one shot a run of their noise model
+is (Aer's own streams overlap, design 7).  Anything else really executes one shot a run, in
+run order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseSamplerV2
-from qiskit.quantum_info import SuperOp
-from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import ReadoutError, depolarizing_error
 
 from qdevices.errors import InputError
 from qdevices.game import N_JOINT
-from qdevices.hardware.compilation import Compiled, compile_for, ideal_target
+from qdevices.hardware.catalogue import SimulatedBackend, compiled_for, open_backend, target_of
+from qdevices.hardware.compilation import Compiled
 from qdevices.hardware.known_answers import SHOTS, KnownAnswer, check_known_answers, known_answers
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.programme import Programme, Pub, check_settings, widen
-from qdevices.hardware.reduced import ReducedNoise, probabilities
-from qdevices.noise import NoiseSpec
+from qdevices.hardware.reduced import probabilities
 
 Order = Literal["run", "grouped"]
 ORDERS: tuple[str, ...] = ("run", "grouped")
 _BLOCK = 1 << 16
 #: Bound circuits handed to one call of `BackendV2.run`.
 _BATCH = 300
-
-
-@dataclass(frozen=True, eq=False)
-class SimulatedBackend:
-    """A processor's target and noise, simulated exactly on the qubits in use.
-
-    Attributes:
-        name: as `open_backend` takes it.
-        target: gates, couplings and reported errors.
-        noise: the noise of any four qubits; None: as the target reports.
-        feedforward: whether the processor says that it can run dynamic circuits.
-    """
-
-    name: str
-    target: Target
-    noise: ReducedNoise | None = None
-    feedforward: bool = True
-
-    @cached_property
-    def _compiled(self) -> dict[str, Compiled]:
-        return {}
-
-    def compiled(self, variant: str) -> Compiled:
-        """The variant compiled for this backend, kept for further calls."""
-        if variant not in self._compiled:
-            self._compiled[variant] = compile_for(self.target, variant, noise=self.noise)
-        return self._compiled[variant]
-
-
-def open_backend(name: str) -> Any:
-    """The backend called `name`, see the module; a `SimulatedBackend` or a `BackendV2`.
-
-    Raises:
-        InputError: an unknown name, or a package that is not installed.
-    """
-    kind, _, rest = name.partition(":")
-    if kind == "aer":
-        return _ideal_backend(name, rest)
-    if kind == "fake" or name.startswith("fake_"):
-        return _fake_backend(rest if kind == "fake" else name)
-    if kind == "ibm" and rest:
-        from qdevices.hardware import ibm
-
-        return ibm.open_processor(rest)
-    raise InputError(
-        f"backend {name!r} is unknown, expected aer, aer:NOISE, fake:NAME (such as "
-        "fake:FakeSherbrooke) or ibm:NAME"
-    )
-
-
-@lru_cache(maxsize=8)
-def _ideal_backend(name: str, text: str) -> SimulatedBackend:
-    spec = NoiseSpec.parse(text) if text else NoiseSpec()
-    if spec.white:
-        raise InputError(
-            f"backend {name!r} cannot have white noise, expected gate1=, gate2= or readout="
-        )
-    return SimulatedBackend(name, ideal_target(), _uniform_noise(spec))
-
-
-def _uniform_noise(spec: NoiseSpec) -> ReducedNoise:
-    """The same errors on four qubits, as `qdevices.aer.noise_model` has them."""
-    gates, errors = {}, []
-    singles = [(q,) for q in range(4)]
-    pairs = [(a, b) for a in range(4) for b in range(4) if a != b]
-    one, two = depolarizing_error(spec.gate1, 1), depolarizing_error(spec.gate2, 2)
-    for names, places, error in ((("sx", "x"), singles, one), (("cx",), pairs, two)):
-        for name in names:
-            for where in places:
-                gates[name, where] = np.asarray(SuperOp(error).data)
-                errors.append(("gate", error, name, where))
-    flip = spec.readout
-    readout = np.tile([[1 - flip, flip], [flip, 1 - flip]], (4, 1, 1))
-    errors += [("readout", ReadoutError(readout[q]), "measure", (q,)) for q in range(4)]
-    return ReducedNoise(4, gates, readout, tuple(errors))  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=32)
-def _fake_backend(name: str) -> SimulatedBackend:
-    try:
-        from qiskit_ibm_runtime import fake_provider
-    except ImportError:
-        raise InputError(
-            f"backend {name!r} needs qiskit-ibm-runtime, install the extra: ksamp[ibm]"
-        ) from None
-
-    def plain(text: str) -> str:
-        return text.lower().replace("_", "").removeprefix("fake").removesuffix("v2")
-
-    known = {
-        plain(key): key
-        for key in dir(fake_provider)
-        if key.startswith("Fake") and "Provider" not in key
-    }
-    if plain(name) not in known:
-        raise InputError(f"there is no fake backend {name!r}, expected one such as FakeSherbrooke")
-    import warnings
-
-    with warnings.catch_warnings():
-        # Some snapshots warn that their figures are not typical.
-        warnings.simplefilter("ignore")
-        backend = getattr(fake_provider, known[plain(name)])()
-        target = backend.target
-    return SimulatedBackend(
-        f"fake:{known[plain(name)]}", target, feedforward="if_else" in target.operation_names
-    )
 
 
 def run_chunk(
@@ -176,10 +64,10 @@ def run_chunk(
         np.argsort(settings, kind="stable") if order == "grouped" else np.arange(len(settings))
     )
     if isinstance(backend, SimulatedBackend):
-        table = backend.compiled(variant).behaviour
+        table = compiled_for(backend_name, variant).behaviour
         answers = sample_table(table, settings[executed], np.random.default_rng(seed))
     else:
-        programme = compile_for(backend.target, variant).programme
+        programme = compiled_for(backend_name, variant).programme
         answers = run_on(backend, programme, settings[executed], seed)
     outcomes = np.empty(len(settings), dtype=np.uint8)
     outcomes[executed] = answers
@@ -245,12 +133,28 @@ def verify_backend(backend: Any, compiled: Compiled, seed: int = 0) -> None:
     check_known_answers(answers, results)
 
 
+def verify(backend_name: str, variant: str, seed: int = 0) -> None:
+    """`verify_backend` for the backend of that name.
+
+    Raises:
+        InputError: as `verify_backend`, or an unknown backend or variant.
+    """
+    verify_backend(open_backend(backend_name), compiled_for(backend_name, variant), seed)
+
+
+def expected_behaviour(backend_name: str, variant: str) -> NDArray[np.float64]:
+    """P(x|u) that a backend's reported errors let expect, shape (81, 16).
+
+    Raises:
+        InputError: an unknown backend or variant.
+    """
+    return compiled_for(backend_name, variant).behaviour
+
+
 def physical(circuit: QuantumCircuit, placement: Placement, backend: Any) -> QuantumCircuit:
     """A programme's circuit as `backend` takes it: on its own qubits if it has more than four."""
-    target = getattr(backend, "target", None)
-    if target is None and callable(getattr(backend, "backend", None)):
-        target = backend.backend().target
-    if target is None or target.build_coupling_map() is None:
+    target = target_of(backend)
+    if target.build_coupling_map() is None:
         return circuit
     return widen(circuit, placement, target.num_qubits)
 

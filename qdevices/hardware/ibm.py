@@ -8,16 +8,23 @@ and a twirled sweep of one-shot rows runs more than one circuit a row (design 7)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 
 from qdevices.errors import InputError
-from qdevices.hardware.programme import Programme, check_settings, widen
+from qdevices.hardware.compilation import Compiled
+from qdevices.hardware.known_answers import SHOTS, check_known_answers, known_answers
+from qdevices.hardware.programme import Programme, Pub, check_settings, widen
 
 #: Executions that the provider takes in one job.
 MAX_EXECUTIONS = 10_000_000
+_ENDED = ("DONE", "ERROR", "CANCELLED")
+_REQUESTS = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ChunkedEncodingError")
 
 
 def _runtime() -> Any:
@@ -30,6 +37,7 @@ def _runtime() -> Any:
     return qiskit_ibm_runtime
 
 
+@lru_cache(maxsize=1)
 def service() -> Any:
     """The provider's service, with the account saved in its own configuration.
 
@@ -91,13 +99,35 @@ def submit(backend: Any, programme: Programme, settings: NDArray[np.uint8], tag:
     settings = check_settings(settings)
     if not 0 < len(settings) <= MAX_EXECUTIONS:
         raise InputError(f"a job of {len(settings)} runs is outside 1..{MAX_EXECUTIONS}")
+    return _send(backend, programme, programme.pubs(settings), 1, tag)
+
+
+def submit_known_answers(backend: Any, compiled: Compiled, tag: str) -> str:
+    """Submit the known-answer circuits at the programme's placement; return the job's id."""
+    pubs = [(answer.circuit, answer.angles) for answer in known_answers(compiled.target)]
+    return _send(backend, compiled.programme, pubs, SHOTS, tag)
+
+
+def check_known_answers_of(job_id: str, compiled: Compiled) -> None:
+    """Wait for a job of `submit_known_answers` and check what came back.
+
+    Raises:
+        InputError: bits or parameters come back in another order.
+    """
+    from qdevices.hardware.backends import sampler_integers
+
+    integers = sampler_integers(service().job(job_id).result())
+    check_known_answers(known_answers(compiled.target), integers)
+
+
+def _send(backend: Any, programme: Programme, pubs: Sequence[Pub], shots: int, tag: str) -> str:
     size = backend.target.num_qubits
-    wide = {id(c): widen(c, programme.placement, size) for c in programme.circuits}
-    pubs = [
-        (wide[id(c)], angles) if angles.shape[1] else (wide[id(c)],)
-        for c, angles in programme.pubs(settings)
-    ]
-    return str(make_sampler(backend, (tag,)).run(pubs, shots=1).job_id())
+    wide: dict[int, QuantumCircuit] = {}
+    for circuit, _ in pubs:
+        if id(circuit) not in wide:
+            wide[id(circuit)] = widen(circuit, programme.placement, size)
+    rows = [(wide[id(c)], angles) if angles.shape[1] else (wide[id(c)],) for c, angles in pubs]
+    return str(make_sampler(backend, (tag,)).run(rows, shots=shots).job_id())
 
 
 def find_by_tag(tag: str) -> list[str]:
@@ -107,8 +137,14 @@ def find_by_tag(tag: str) -> list[str]:
 
 
 def status(job_id: str) -> str:
-    """The provider's word: QUEUED, RUNNING, DONE, ERROR or CANCELLED."""
-    return str(service().job(job_id).status())
+    """The provider's word: INITIALIZING, QUEUED, RUNNING, DONE, ERROR or CANCELLED."""
+    found = service().job(job_id).status()
+    return str(getattr(found, "name", found))
+
+
+def reason(job_id: str) -> str:
+    """Why a job failed, as the provider says it; empty if it does not."""
+    return str(service().job(job_id).error_message() or "")
 
 
 def result(job_id: str, programme: Programme, settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -124,5 +160,23 @@ def result(job_id: str, programme: Programme, settings: NDArray[np.uint8]) -> ND
 
 
 def cancel(job_id: str) -> None:
-    """Cancel a job that is queued or running."""
-    service().job(job_id).cancel()
+    """Cancel a job that is queued or running; nothing happens to one that has ended."""
+    job = service().job(job_id)
+    if status(job_id) not in _ENDED:
+        job.cancel()
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the provider could not answer just now: no connection, too busy, or its own fault."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConnectionError | TimeoutError):
+            return True
+        # requests' own connection errors and time-outs; named, as the package may be absent
+        if type(seen).__module__.startswith("requests.") and type(seen).__name__ in _REQUESTS:
+            return True
+        code = getattr(seen, "status_code", None)
+        if isinstance(code, int) and (code in (-1, 408, 429) or code >= 500):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

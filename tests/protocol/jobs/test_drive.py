@@ -74,6 +74,9 @@ def test_grouped_chunks_are_sorted_when_sent_and_put_back_after(laboratory, tmp_
         def __init__(self):
             self.sent = {}
 
+        def prepare(self, tag, seed):
+            return ""
+
         def submit(self, settings, tag, seed):
             self.sent[tag] = settings
             return tag
@@ -84,7 +87,8 @@ def test_grouped_chunks_are_sorted_when_sent_and_put_back_after(laboratory, tmp_
         def status(self, job_id):
             return "done"
 
-        def result(self, job_id):
+        def result(self, job_id, settings):
+            assert np.array_equal(settings, self.sent[job_id])
             return self.sent[job_id] % np.uint8(16)
 
         def reason(self, job_id):
@@ -109,7 +113,7 @@ def test_a_result_that_is_no_list_of_outcomes_fails_its_chunk(laboratory, tmp_pa
     job = laboratory.begin(root)
     provider = laboratory.provider(job)
     provider.status = lambda job_id: "done"
-    provider.result = lambda job_id: np.zeros(3, dtype=np.uint8)
+    provider.result = lambda job_id, settings: np.zeros(3, dtype=np.uint8)
     with Ledger(root) as ledger:
         send(ledger, provider)
         fetch(ledger, provider)

@@ -15,7 +15,8 @@ from qiskit_aer.noise import NoiseModel
 from qdevices.device import check_behaviour
 from qdevices.errors import InputError
 from qdevices.game import N_PAIRS
-from qdevices.hardware.backends import aer_simulator, open_backend, run_on
+from qdevices.hardware.backends import aer_simulator, run_on
+from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
 from qdevices.hardware.programme import VARIANTS, widen
 from qdevices.hardware.reduced import ReducedNoise, probabilities, reduced_target
