@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
+from protocol.cli import submit
 from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import Job
@@ -87,6 +89,14 @@ def contents(root):
     record = json.loads((root / "run.json").read_text())
     del record["seconds"]
     return {"run.json": record, **{name: (root / name).read_bytes() for name in FILES}}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_simulation_of_the_laboratory():
+    """The expected behaviour is simulated once for all commands in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submit, "expected_behaviour", lru_cache(submit.expected_behaviour))
+        yield
 
 
 @pytest.fixture(scope="session")

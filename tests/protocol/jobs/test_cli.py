@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from protocol.cli import cli
 from protocol.jobs.queue import Queue
 from tests.protocol.jobs.conftest import FILES, contents
 
@@ -26,13 +27,9 @@ SHAKY = "local:table,lose_reply=0.3,fail_submit=0.3,fail_status=0.2,fail_result=
 def straight(tmp_path_factory):
     """A run submitted and collected without interruption, by the commands themselves."""
     root = tmp_path_factory.mktemp("straight") / "run"
-    for arguments in (("submit", "--backend", LOCAL, "--out", root, *RUN), ("collect", root)):
-        wait = ("--wait",) if arguments[0] == "collect" else ()
-        subprocess.run(
-            [sys.executable, "-m", "protocol.cli", *arguments, *wait],
-            check=True,
-            capture_output=True,
-        )
+    submit = ["submit", "--backend", LOCAL, "--out", str(root), *RUN]
+    for arguments in (submit, ["collect", str(root), "--wait"]):
+        assert cli.main(arguments, standalone_mode=False) == 0
     return root
 
 
@@ -221,8 +218,17 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
     [
         (("--backend", "nowhere"), "backend 'nowhere' is unknown"),
         (("--backend", "local:table,speed=1"), "option 'speed=1'"),
-        (("--backend", "local:fake_fez"), "what to expect of 'local:fake_fez' is open"),
-        (("--backend", "local:fake_fez", "--noise", "ideal"), "which has its own"),
+        (("--backend", "local:nowhere"), "backend 'nowhere' is unknown"),
+        (("--backend", "local:ibm:fez"), "expected no 'local:'"),
+        (("--backend", "ibm:"), "backend 'ibm:' is unknown"),
+        (("--backend", "python:json"), "expected python:MODULE:CALLABLE"),
+        (("--backend", "python:json:dumps"), "cannot be opened: TypeError"),
+        (("--backend", "python:no_such_thing:make"), "ModuleNotFoundError"),
+        (("--backend", "python:builtins:list"), "is a list, expected a BackendV2"),
+        (("--backend", "fake_atlantis"), "there is no fake backend 'fake_atlantis'"),
+        (("--backend", "aer", "--noise", "ideal"), "which has its own"),
+        (("--backend", LOCAL, "--in-flight", "0"), "0 jobs in flight"),
+        (("--backend", LOCAL, "--chunk", "1e8"), "expected 1 to 10000000"),
         (("--backend", LOCAL, "--source", "stdin"), "source 'stdin' ends with this process"),
         (("--backend", LOCAL, "--source", "dice"), "source 'dice' is unknown"),
         (("--backend", LOCAL, "--chunk", "0"), "chunk of 0 runs"),
@@ -232,8 +238,6 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
 )
 def test_bad_input_is_one_line_and_leaves_no_folder(ksamp, tmp_path, arguments, message):
     small = ("--runs", "10000", "--expect", "ideal", "--soundness", "8")
-    if "fake_fez" in arguments[1]:
-        small = ("--runs", "10000")
     answer = ksamp("submit", *arguments, *small, "--out", tmp_path / "run")
     assert answer.status == 2
     assert message in answer.err

@@ -93,7 +93,6 @@ def test_a_run_killed_at_every_step_in_turn_ends_like_the_uninterrupted_one(
     for step in (
         "submitted 1",
         "submitted 3",
-        "waiting",
         "received 0",
         "stored 2",
         "move run.json",

@@ -86,7 +86,7 @@ def test_circuits_without_parameters_are_listed_run_by_run() -> None:
     assert [circuit for circuit, _ in pubs] == [programme.circuits[u] for u in SETTINGS[:20]]
 
 
-@pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_sherbrooke", "fake_nighthawk"])
+@pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_nighthawk"])
 def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> None:
     backend = open_backend(name)
     compiled = backend.compiled("static")
