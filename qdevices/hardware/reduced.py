@@ -11,7 +11,7 @@ The noise of idle time and crosstalk is not reported by a target and not contain
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,28 @@ def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
     return cut
 
 
+class _Channels(Mapping[tuple[str, tuple[int, ...]], Complex]):
+    """Matrices of Aer's errors, made when they are asked for: circuits use few of the gates."""
+
+    def __init__(self, errors: dict[tuple[str, tuple[int, ...]], Any]) -> None:
+        self._errors = errors
+        self._made: dict[tuple[str, tuple[int, ...]], Complex] = {}
+
+    def __getitem__(self, key: tuple[str, tuple[int, ...]]) -> Complex:
+        if key not in self._made:
+            self._made[key] = np.asarray(SuperOp(self._errors[key]).data)
+        return self._made[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._errors
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        return iter(self._errors)
+
+    def __len__(self) -> int:
+        return len(self._errors)
+
+
 @dataclass(frozen=True, eq=False)
 class ReducedNoise:
     """The errors of the used qubits.
@@ -92,7 +114,7 @@ class ReducedNoise:
     """
 
     qubits: int
-    gates: dict[tuple[str, tuple[int, ...]], Complex]
+    gates: Mapping[tuple[str, tuple[int, ...]], Complex]
     readout: NDArray[np.float64]
     errors: tuple[tuple[Any, ...], ...]
 
@@ -109,14 +131,14 @@ class ReducedNoise:
         timed = any(p.t1 is not None for p in target.qubit_properties or [])
         for name, where, error in basic_device_gate_errors(target=target, thermal_relaxation=timed):
             where = tuple(where)
-            gates[name, where] = np.asarray(SuperOp(error).data)
+            gates[name, where] = error
             errors.append(("gate", error, name, where))
         readout = np.tile(np.eye(2), (count, 1, 1))
         if "measure" in target.operation_names and target["measure"] is not None:
             for where, error in basic_device_readout_errors(target=target):
                 readout[where[0]] = error.probabilities
                 errors.append(("readout", error, "measure", tuple(where)))
-        return cls(count, gates, readout, tuple(errors))
+        return cls(count, _Channels(gates), readout, tuple(errors))
 
     def noise_model(self, basis_gates: Sequence[str]) -> NoiseModel:
         """The same as an Aer noise model, for shots that really go through Aer."""

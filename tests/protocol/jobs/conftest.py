@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from protocol.cli import submit
 from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import Job
@@ -94,6 +93,8 @@ def contents(root):
 @pytest.fixture(scope="session", autouse=True)
 def _one_simulation_of_the_laboratory():
     """The expected behaviour is simulated once for all commands in this process."""
+    from protocol.cli import submit  # not above: the processes that are killed need it not
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(submit, "expected_behaviour", lru_cache(submit.expected_behaviour))
         yield
