@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
+from protocol.jobs.ledger import NAME as LEDGER
 from protocol.jobs.ledger import Job, Ledger
 from protocol.jobs.local import LocalProvider, LocalSpec
 from protocol.jobs.provider import Provider, TransientError
+from protocol.jobs.publish import is_published
 from protocol.jobs.remote import RemoteProvider
 from protocol.jobs.retry import Patience
 
@@ -53,20 +55,30 @@ def local_spec(backend: str) -> LocalSpec | None:
     )
 
 
-def check_backend(backend: str) -> None:
-    """Check that a backend exists before anything is fixed; opens it.
+def check_backend(backend: str, variant: str) -> None:
+    """Check that a backend exists and can run a variant before anything is fixed; opens it.
 
     Raises:
-        InputError: an unknown name, or a backend that cannot be opened.
+        InputError: an unknown name, a backend that cannot be opened, or circuits that it lacks.
     """
     spec = local_spec(backend)
     if spec is not None and spec.inner == _TABLE:
         return
     if spec is not None and spec.inner.startswith((_IBM, _LOCAL)):
         raise InputError(f"backend {backend!r} has a provider of its own, expected no 'local:'")
-    from qdevices.hardware import open_backend
+    from qdevices.hardware.catalogue import check_offered
 
-    open_backend(backend if spec is None else spec.inner)
+    check_offered(backend if spec is None else spec.inner, variant)
+
+
+def check_finished(folder: str) -> None:
+    """Check that `folder`, if it is one of a submitted run, has its result.
+
+    Raises:
+        InputError: jobs are missing.
+    """
+    if (Path(folder) / LEDGER).is_file() and not is_published(Path(folder)):
+        raise InputError(f"run {folder!r} is not finished, expected `ksamp collect {folder}` first")
 
 
 def takes_noise(backend: str) -> bool:

@@ -33,5 +33,5 @@ def command(folder: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"folder": folder, "cancelled": stopped}, allow_nan=False))
     else:
-        click.echo(f"Cancelled {stopped} chunks of {folder}.")
+        click.echo(f"Cancelled {stopped} chunk{'s' * (stopped != 1)} of {folder}.")
     return 0

@@ -12,6 +12,7 @@ from protocol import folder
 from protocol.cli import _options as options
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
+from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
@@ -111,6 +112,7 @@ def command(
     if run is not None:
         if settings is not None or outcomes is not None or csv_file is not None:
             raise InputError(f"folder {run!r} cannot be given with --settings, --outcomes or --csv")
+        check_finished(run)
         folder.read_record(run)
         settings = str(Path(run) / folder.SETTINGS)
         outcomes = str(Path(run) / folder.OUTCOMES)

@@ -134,7 +134,7 @@ def command(
 
     Exit code 0: sent; 3: nothing can be certified, so nothing was sent; 2: bad input.
     """
-    providers.check_backend(backend)
+    providers.check_backend(backend, variant)
     retry.check_installed()
     if seed is not None and seed < 0:
         raise InputError(f"seed {seed} is negative, expected 0 or more")
@@ -142,6 +142,8 @@ def command(
         raise InputError(f"source offset {source_offset} is negative, expected 0 or more")
     entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
     root = Path(out)
+    if root.exists():
+        raise InputError(f"folder {out!r} exists, expected a new one")
     folder.check_target(root)
     simulated = providers.takes_noise(backend)
     if simulated:
@@ -196,7 +198,9 @@ def command(
         data |= {"faithful": order == "run", "seed": entropy, "source_bits": bits}
         click.echo(json.dumps(data, allow_nan=False))
         return 0
-    click.echo(f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} jobs to {backend}.")
+    click.echo(
+        f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} job{'s' * (sent != 1)} to {backend}."
+    )
     if weak.file is not None:
         click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
     if order == "grouped":

@@ -8,6 +8,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
+from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.folder import read_record
 from protocol.verify import verify_folder
@@ -21,6 +22,7 @@ def command(folder: str, as_json: bool) -> int:
 
     Exit code 0: everything agrees; 3: something does not, and it is said what; 2: no run folder.
     """
+    check_finished(folder)
     with ProgressBar() as progress:
         checks = verify_folder(folder, progress)
     good = all(check.agrees for check in checks)

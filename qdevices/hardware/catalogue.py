@@ -24,6 +24,7 @@ from qiskit_aer.noise import ReadoutError, depolarizing_error
 
 from qdevices.errors import InputError
 from qdevices.hardware.compilation import Compiled, compile_for, ideal_target
+from qdevices.hardware.programme import check_variant
 from qdevices.hardware.reduced import ReducedNoise
 from qdevices.noise import NoiseSpec
 
@@ -84,10 +85,28 @@ def compiled_for(name: str, variant: str) -> Compiled:
     Raises:
         InputError: an unknown backend or variant, or no four qubits that can be used.
     """
-    backend = open_backend(name)
+    backend = check_offered(name, variant)
     return (
         backend.compiled(variant) if isinstance(backend, SimulatedBackend) else _kept(name, variant)
     )
+
+
+def check_offered(name: str, variant: str) -> Any:
+    """The backend called `name`, if it can run the circuits of `variant`.
+
+    Raises:
+        InputError: an unknown backend or variant, or dynamic circuits where there are none.
+    """
+    backend = open_backend(name)
+    simulated = isinstance(backend, SimulatedBackend)
+    if check_variant(variant) == "feedforward" and not (
+        backend.feedforward if simulated else "if_else" in target_of(backend).operation_names
+    ):
+        raise InputError(
+            f"backend {name!r} offers no dynamic circuits (if_else), expected variant static or "
+            "literal"
+        )
+    return backend
 
 
 @lru_cache(maxsize=8)

@@ -115,6 +115,9 @@ def test_collect_without_wait_exits_with_4_while_jobs_are_under_way_and_cancel_i
     assert (sent.status, sent.json["chunks"]) == (0, 10)
     waiting = ksamp("collect", root, "--json")
     assert (waiting.status, waiting.json["chunks"]["submitted"]) == (4, 10)
+    for name in ("verify", "certify"):
+        early = ksamp(name, root)
+        assert (early.status, "is not finished, expected `ksamp collect" in early.err) == (2, True)
     assert "Not finished yet" in ksamp("collect", root).out
     assert ksamp("cancel", root, "--json").json["cancelled"] == 10
     assert ksamp("cancel", root, "--json").json["cancelled"] == 0
@@ -226,6 +229,7 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
         (("--backend", "python:no_such_thing:make"), "ModuleNotFoundError"),
         (("--backend", "python:builtins:list"), "is a list, expected a BackendV2"),
         (("--backend", "fake_atlantis"), "there is no fake backend 'fake_atlantis'"),
+        (("--backend", "fake_kolkata", "--variant", "feedforward"), "no dynamic circuits"),
         (("--backend", "aer", "--noise", "ideal"), "which has its own"),
         (("--backend", LOCAL, "--in-flight", "0"), "0 jobs in flight"),
         (("--backend", LOCAL, "--chunk", "1e8"), "expected 1 to 10000000"),
@@ -238,6 +242,8 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
 )
 def test_bad_input_is_one_line_and_leaves_no_folder(ksamp, tmp_path, arguments, message):
     small = ("--runs", "10000", "--expect", "ideal", "--soundness", "8")
+    if "fake" in arguments[1]:
+        pytest.importorskip("qiskit_ibm_runtime")
     answer = ksamp("submit", *arguments, *small, "--out", tmp_path / "run")
     assert answer.status == 2
     assert message in answer.err
