@@ -47,7 +47,7 @@ class RemoteProvider:
     def prepare(self, tag: str, seed: int) -> str:
         """Run the known-answer circuits as a job of their own and wait for it."""
         backend, compiled = self._open()
-        found = self._ask(partial(self._client.find_by_tag, tag))
+        found = [job for job in self.find(tag) if self.status(job) not in ("failed", "cancelled")]
         job_id = (
             found[-1]
             if found

@@ -18,6 +18,7 @@ from protocol.verify import verify_folder
 from tests.protocol.jobs.conftest import Laboratory, contents
 
 STEPS = (
+    "known answers right",
     "before submit 2",
     "submitted 2",
     "saved 2",

@@ -202,7 +202,7 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
     root = tmp_path / "run"
     job = begin(
         root, short, laboratory.weak(), backend="ibm:fake", variant="static", order="run",
-        chunk=60, noise=None, expect="ideal", in_flight=2,
+        chunk=20, noise=None, expect="ideal", in_flight=2,
     )  # fmt: skip
     cloud.busy = 2  # the replies to the known answers and to the first chunk are lost
 
