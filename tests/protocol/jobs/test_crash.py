@@ -27,7 +27,6 @@ STEPS = (
     "extractor bits read",
     "extractor bits kept",
     "write outcomes.npy",
-    "move extractor_bits.bin",
     "move settings.npy",
     "move run.json",
     "published",
