@@ -1,7 +1,8 @@
 """The `ksamp` command: one module a subcommand, imported only when it is called.
 
 Exit codes: 0 accepted or done, 3 an honest "no output" (a test aborted, or nothing can be
-certified), 2 bad input.  Results go to stdout, progress and notes to stderr.
+certified), 4 a submitted run that is not finished yet, 2 bad input.  Results go to stdout,
+progress and notes to stderr.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from protocol.errors import InputError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("protocol.cli.run", "From weak bits to certified bits, on a simulated experiment."),
     "plan": ("protocol.cli.plan", "Print what a run would commit itself to, without running."),
+    "circuits": ("protocol.cli.circuits", "Print what a processor would run, and what to expect."),
     "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
     "certificate": (
         "protocol.cli.certificate",
         "Optimise certificates, and verify them in exact arithmetic.",
     ),
     "extract": ("protocol.cli.extract", "Two-source extraction on bit files, standing alone."),
+    "submit": ("protocol.cli.submit", "Send a run to a provider, as jobs that survive."),
+    "jobs": ("protocol.cli.jobs", "List the jobs of a submitted run."),
+    "collect": ("protocol.cli.collect", "Go on with a submitted run, up to its result."),
+    "cancel": ("protocol.cli.cancel", "Cancel what is not done of a submitted run."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
 }
 

@@ -25,6 +25,11 @@ def summary(certificate: ScoreCertificate) -> dict[str, Any]:
         "starred": pair_label(certificate.code.starred),
     }
 
+NOT_FAITHFUL = (
+    "NOT FAITHFUL: grouped by setting, the device was told its settings in advance; what is "
+    "certified holds only for a device without memory."
+)
+
 
 def plan_text(plan: Plan, expect: str | None) -> str:
     """A plan in a few lines."""

@@ -14,7 +14,8 @@ from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._progress import ProgressBar
-from protocol.cli._text import plan_text
+from protocol.cli._providers import check_finished
+from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
 from protocol.plan import check_demands
@@ -27,6 +28,7 @@ from protocol.sources import StreamSource
 
 
 @click.command("certify")
+@click.argument("run", type=click.Path(), metavar="[DIR]", required=False)
 @click.option("--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8.")
 @click.option("--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8.")
 @click.option(
@@ -62,12 +64,18 @@ from protocol.sources import StreamSource
     metavar="FILE",
     help="Fresh bits of the weak source for the extractor, packed; not those of the settings.",
 )
+@click.option(
+    "--allow-grouped",
+    is_flag=True,
+    help="Accept runs that were grouped by setting, though the device was told its settings.",
+)
 @options.out_option
 @options.overwrite_option
 @options.json_option
 @click.pass_context
 def command(
     context: click.Context,
+    run: str | None,
     settings: str | None,
     outcomes: str | None,
     csv_file: str | None,
@@ -80,6 +88,7 @@ def command(
     plan_file: str | None,
     extract: bool,
     source_bits: str | None,
+    allow_grouped: bool,
     out: str | None,
     overwrite: bool,
     as_json: bool,
@@ -91,6 +100,11 @@ def command(
     depend on the outcomes: either fix it beforehand with `ksamp plan --out`, or state with
     --expect what was expected.  With --out everything is written as a run folder.
 
+    DIR, a run folder, stands for its settings, its outcomes and (without --plan) its plan.
+
+    Runs that a run folder marks as grouped by setting are refused: no certificate holds for a
+    device that knows its settings in advance, unless it has no memory (--allow-grouped).
+
     Exit code 0: accepted; 3: no output; 2: bad input.
     """
     start = time.perf_counter()
@@ -100,12 +114,27 @@ def command(
         raise InputError("--source-bits is used only with --extract")
     if out is not None:
         folder.check_target(Path(out), overwrite)
+    if run is not None:
+        if settings is not None or outcomes is not None or csv_file is not None:
+            raise InputError(f"folder {run!r} cannot be given with --settings, --outcomes or --csv")
+        check_finished(run)
+        folder.read_record(run)
+        settings = str(Path(run) / folder.SETTINGS)
+        outcomes = str(Path(run) / folder.OUTCOMES)
+        plan_file = str(Path(run) / folder.RECORD) if plan_file is None else plan_file
+    orders = {_recorded_order(settings), _recorded_order(outcomes)}
+    order = "grouped" if "grouped" in orders else "recorded"
+    if order == "grouped" and not allow_grouped:
+        raise InputError(
+            "these runs were grouped by setting, which is not faithful to the protocol; expected "
+            "run order, or --allow-grouped for a device known to have no memory"
+        )
     if csv_file is not None and settings is None and outcomes is None:
         u, x = load_csv(csv_file)
     elif csv_file is None and settings is not None and outcomes is not None:
         u, x = load_pair(settings, outcomes)
     else:
-        raise InputError("expected either --settings with --outcomes, or --csv")
+        raise InputError("expected either --settings with --outcomes, or --csv, or a run folder")
 
     if plan_file is not None:
         fixed = ("expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
@@ -146,7 +175,7 @@ def command(
         "expect": None if plan_file else expect,
         "plan": plan_file,
         "source_bits": source_bits,
-        "order": "recorded",
+        "order": order,
     }
     tally = new_tally(plan)
     with contextlib.ExitStack() as stack:
@@ -166,5 +195,16 @@ def command(
             writer.publish(
                 run_record(result, inputs, seconds), result.extractor_bits, result.output
             )
-    show(plan, result, out, as_json, {"seconds": seconds})
+    show(plan, result, out, as_json, {"order": order, "seconds": seconds})
+    if order == "grouped" and not as_json:
+        click.echo(NOT_FAITHFUL)
     return 0 if result.verdict.accepted else 3
+
+
+def _recorded_order(file: str | None) -> str:
+    """ "grouped" if the run folder around this file says so, "recorded" otherwise."""
+    if file is None or not (Path(file).parent / folder.RECORD).is_file():
+        return "recorded"
+    inputs = folder.read_record(Path(file).parent).get("inputs")
+    grouped = isinstance(inputs, dict) and inputs.get("order") == "grouped"
+    return "grouped" if grouped else "recorded"

@@ -1,0 +1,142 @@
+"""The one place that picks a provider by name; imports what it needs only when called."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from protocol.jobs.ledger import NAME as LEDGER
+from protocol.jobs.ledger import Job, Ledger
+from protocol.jobs.local import LocalProvider, LocalSpec
+from protocol.jobs.provider import Provider, TransientError
+from protocol.jobs.publish import is_published
+from protocol.jobs.remote import RemoteProvider
+from protocol.jobs.retry import Patience
+
+VARIANTS = ("static", "literal", "feedforward")
+#: Exit code of a submitted run that is not finished yet.
+UNFINISHED = 4
+_LOCAL = "local:"
+_IBM = "ibm:"
+#: Devices that need no `local:` before their name: they are run by the local provider anyway.
+_DEVICES = ("aer", "fake", "python")
+_TABLE = "table"
+_QUEUE = "queue"
+#: Jobs that IBM's free plan lets wait at a time.
+_IBM_IN_FLIGHT = 3
+
+
+class Unreachable(click.ClickException):
+    """A provider that could not answer; what was done until then is recorded."""
+
+
+def local_spec(backend: str) -> LocalSpec | None:
+    """What the local provider runs for this backend; None if another provider has it.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if backend.startswith(_LOCAL):
+        return LocalSpec.parse(backend[len(_LOCAL) :])
+    if backend.partition(":")[0] in _DEVICES or backend.startswith("fake_"):
+        return LocalSpec(backend)
+    if backend.startswith(_IBM) and backend != _IBM:
+        return None
+    raise InputError(
+        f"backend {backend!r} is unknown, expected local:table, aer, fake:NAME, ibm:NAME, "
+        "python:MODULE:CALLABLE, or local: before one of these"
+    )
+
+
+def check_backend(backend: str, variant: str) -> None:
+    """Check that a backend exists and can run a variant before anything is fixed; opens it.
+
+    Raises:
+        InputError: an unknown name, a backend that cannot be opened, or circuits that it lacks.
+    """
+    spec = local_spec(backend)
+    if spec is not None and spec.inner == _TABLE:
+        return
+    if spec is not None and spec.inner.startswith((_IBM, _LOCAL)):
+        raise InputError(f"backend {backend!r} has a provider of its own, expected no 'local:'")
+    from qdevices.hardware.catalogue import check_offered
+
+    check_offered(backend if spec is None else spec.inner, variant)
+
+
+def check_finished(folder: str) -> None:
+    """Check that `folder`, if it is one of a submitted run, has its result.
+
+    Raises:
+        InputError: jobs are missing.
+    """
+    if (Path(folder) / LEDGER).is_file() and not is_published(Path(folder)):
+        raise InputError(f"run {folder!r} is not finished, expected `ksamp collect {folder}` first")
+
+
+def takes_noise(backend: str) -> bool:
+    """Whether the backend is the simulated laboratory, whose noise is given by --noise."""
+    spec = local_spec(backend)
+    return spec is not None and spec.inner == _TABLE
+
+
+def reported_behaviour(backend: str, variant: str) -> NDArray[np.float64]:
+    """P(x|u) that the errors reported by a processor let expect, shape (81, 16).
+
+    Raises:
+        InputError: a backend that cannot be opened or used.
+    """
+    from qdevices.hardware import expected_behaviour
+
+    spec = local_spec(backend)
+    return expected_behaviour(backend if spec is None else spec.inner, variant)
+
+
+def default_in_flight(backend: str) -> int | None:
+    """Jobs under way at a time unless the user says otherwise; None for no limit."""
+    return _IBM_IN_FLIGHT if backend.startswith(_IBM) else None
+
+
+def open_provider(job: Job, root: Path) -> Provider:
+    """The provider of a submitted run with the folder `root`.
+
+    Raises:
+        InputError: an unknown backend.
+    """
+    spec = local_spec(job.backend)
+    if spec is not None:
+        queue = root / _QUEUE
+        return LocalProvider(queue, spec, variant=job.variant, order=job.order, noise=job.noise)
+    from qdevices.hardware import ibm
+
+    with Ledger(root) as ledger:
+        kept = ledger.prepared()
+    return RemoteProvider(ibm, job.backend[len(_IBM) :], job.variant, kept)
+
+
+def patience(backend: str) -> Patience:
+    """How long transient failures are waited out."""
+    if local_spec(backend) is not None:
+        return Patience(attempts=10, first_seconds=0.01, most_seconds=0.2)
+    return Patience()
+
+
+@contextmanager
+def reachable(folder: str) -> Iterator[None]:
+    """Turn a provider that does not answer, or a full disk, into one line and advice."""
+    try:
+        yield
+    except TransientError as error:
+        raise Unreachable(
+            f"the provider does not answer ({error}); all is recorded, "
+            f"`ksamp collect {folder}` goes on"
+        ) from None
+    except sqlite3.Error as error:
+        raise InputError(f"ledger or queue in {folder!r} cannot be used: {error}") from None

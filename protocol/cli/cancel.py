@@ -1,0 +1,37 @@
+"""`ksamp cancel`: stop what is not done of a submitted run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from protocol.cli import _options as options
+from protocol.cli import _providers as providers
+from protocol.errors import InputError
+from protocol.jobs.drive import cancel
+from protocol.jobs.ledger import Ledger
+from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.publish import is_published
+
+
+@click.command("cancel")
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@options.json_option
+def command(folder: str, as_json: bool) -> int:
+    """Cancel the submitted run DIR for good: nothing more is sent, jobs under way are stopped.
+
+    What was done stays in the ledger, but there will be no output; the weak bits are spent.
+    """
+    root = Path(folder)
+    with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder):
+        if is_published(root):
+            raise InputError(f"run {folder!r} is finished, expected one that is not")
+        provider = providers.open_provider(ledger.job, root)
+        stopped = cancel(ledger, provider, patience=providers.patience(ledger.job.backend))
+    if as_json:
+        click.echo(json.dumps({"folder": folder, "cancelled": stopped}, allow_nan=False))
+    else:
+        click.echo(f"Cancelled {stopped} chunk{'s' * (stopped != 1)} of {folder}.")
+    return 0

@@ -1,0 +1,94 @@
+"""`ksamp collect`: go on with a submitted run, up to its result."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from protocol.cli import _options as options
+from protocol.cli import _providers as providers
+from protocol.cli._progress import ProgressBar
+from protocol.cli._text import NOT_FAITHFUL
+from protocol.cli.run import show
+from protocol.errors import InputError
+from protocol.jobs.collect import Collected, collect
+from protocol.jobs.ledger import STATES, Ledger
+
+
+@click.command("collect")
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@click.option("--wait", is_flag=True, help="Come back only when no job is under way any more.")
+@click.option(
+    "--redraw",
+    is_flag=True,
+    help="Send failed and cancelled chunks again, with fresh settings from fresh weak bits.",
+)
+@click.option(
+    "--poll",
+    "poll_seconds",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="Longest pause between two looks at the provider, in seconds.",
+)
+@options.json_option
+def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json: bool) -> int:
+    """Fetch the outcomes of the submitted run DIR; judge and extract when all are there.
+
+    It also sends what an interrupted submit had not sent.  It may be killed and called again at
+    any time; called after the end it says the result again.
+
+    Exit code 0: accepted; 3: no output (a test aborted, the run was cancelled, or a job failed);
+    4: not finished yet; 2: bad input, or the provider does not answer.
+    """
+    if not poll_seconds > 0:
+        raise InputError(f"--poll {poll_seconds:g}, expected seconds above 0")
+    root = Path(folder)
+    with Ledger(root) as ledger:
+        backend = ledger.job.backend
+    with ProgressBar() as progress, providers.reachable(folder):
+        found = collect(
+            root,
+            lambda job: providers.open_provider(job, root),
+            wait=wait,
+            redraw=redraw,
+            poll_seconds=poll_seconds,
+            patience=providers.patience(backend),
+            progress=progress,
+        )
+    if found.result is None:
+        return _unfinished(found, folder, as_json)
+    order = found.job.order
+    extra = {"seed": found.job.seed, "order": order, "faithful": order == "run"}
+    show(found.result.plan, found.result, folder, as_json, extra)
+    if order == "grouped" and not as_json:
+        click.echo(NOT_FAITHFUL)
+    return 0 if found.result.verdict.accepted else 3
+
+
+def _unfinished(found: Collected, folder: str, as_json: bool) -> int:
+    count = Counter(chunk.state for chunk in found.chunks)
+    status = providers.UNFINISHED if found.waiting else 3
+    if as_json:
+        states = {state: count[state] for state in STATES}
+        data = {"finished": False, "cancelled": found.cancelled, "chunks": states, "folder": folder}
+        click.echo(json.dumps(data, allow_nan=False))
+        return status
+    click.echo(", ".join(f"{count[state]} {state}" for state in STATES if count[state]))
+    if found.cancelled:
+        click.echo("The run was cancelled: no output, and its weak bits are spent.")
+        return status
+    for chunk in found.chunks:
+        if chunk.state in ("failed", "cancelled"):
+            click.echo(f"  chunk {chunk.number} {chunk.state}: {chunk.note}")
+    if count["failed"] or count["cancelled"]:
+        click.echo(
+            f"`ksamp collect {folder} --redraw` sends these again, with fresh weak bits for new "
+            "settings."
+        )
+    if found.waiting:
+        click.echo(f"Not finished yet; `ksamp collect {folder}` goes on.")
+    return status

@@ -1,0 +1,63 @@
+"""`ksamp jobs`: what became of the chunks of a submitted run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from protocol.cli import _options as options
+from protocol.cli._text import NOT_FAITHFUL
+from protocol.jobs.ledger import STATES, Ledger
+from protocol.jobs.publish import is_published
+
+
+@click.command("jobs")
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@options.json_option
+def command(folder: str, as_json: bool) -> int:
+    """List the chunks of the submitted run DIR, from its ledger; the provider is not asked."""
+    with Ledger(Path(folder)) as ledger:
+        job, chunks, cancelled = ledger.job, ledger.chunks(), ledger.cancelled
+    published = is_published(Path(folder))
+    if as_json:
+        rows = [
+            {
+                "chunk": chunk.number,
+                "first_run": chunk.start,
+                "runs": chunk.stop - chunk.start,
+                "attempt": chunk.attempt,
+                "state": chunk.state,
+                "tag": chunk.tag,
+                "job_id": chunk.job_id,
+                "note": chunk.note,
+            }
+            for chunk in chunks
+        ]
+        data = {
+            "folder": folder,
+            "backend": job.backend,
+            "order": job.order,
+            "faithful": job.order == "run",
+            "cancelled": cancelled,
+            "published": published,
+            "chunks": rows,
+        }
+        click.echo(json.dumps(data, allow_nan=False))
+        return 0
+    count = Counter(chunk.state for chunk in chunks)
+    click.echo(f"{'chunk':>6} {'first run':>12} {'runs':>10}  {'state':<10}  job")
+    for chunk in chunks:
+        line = (
+            f"{chunk.number:>6} {chunk.start:>12,} {chunk.stop - chunk.start:>10,}  "
+            f"{chunk.state:<10}  {chunk.job_id or '-'}  {chunk.note}"
+        )
+        click.echo(line.rstrip())
+    total = ", ".join(f"{count[state]} {state}" for state in STATES if count[state])
+    end = "; cancelled" if cancelled else "; finished" if published else ""
+    click.echo(f"{job.backend}, order {job.order}: {total}{end}")
+    if job.order == "grouped":
+        click.echo(NOT_FAITHFUL)
+    return 0

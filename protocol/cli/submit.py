@@ -1,0 +1,267 @@
+"""`ksamp submit`: fix plan and settings, then send the runs to a provider."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol import folder
+from protocol.cli import _options as options
+from protocol.cli import _providers as providers
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._text import NOT_FAITHFUL, plan_text
+from protocol.cli.plan import advice_text
+from protocol.errors import InputError
+from protocol.jobs import retry
+from protocol.jobs.begin import begin
+from protocol.jobs.drive import send
+from protocol.jobs.ledger import Ledger
+from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.provider import Order
+from protocol.jobs.weak import WeakBits
+from protocol.plan import Plan, best_closed_form, nearest_feasible
+from protocol.plan_file import read_plan
+from protocol.run import report_planned
+from protocol.setting_code import CODES
+from protocol.sources import open_source
+from qdevices.noise import NoiseSpec
+
+#: Options that a plan fixes.
+_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name")
+
+
+@click.command("submit")
+@click.option(
+    "--backend",
+    required=True,
+    metavar="NAME",
+    help="local:table (the simulated laboratory), aer, fake:NAME, ibm:NAME or "
+    "python:MODULE:CALLABLE; 'local:' before a name takes options like ',latency=0.2'.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(), metavar="DIR", help="The run folder; a new one."
+)
+@click.option(
+    "--variant",
+    type=click.Choice(providers.VARIANTS),
+    default="static",
+    show_default=True,
+    help="Circuits of a quantum processor; local:table has none.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["run", "grouped"]),
+    default="run",
+    show_default=True,
+    help="'run': one shot a run in run order, faithful.  'grouped': sorted by setting in every "
+    "chunk, which tells the device its settings in advance; not faithful.",
+)
+@click.option(
+    "--chunk", type=options.Count(), default="10000", show_default=True, help="Runs in a job."
+)
+@click.option(
+    "--in-flight",
+    type=options.Count(),
+    default=None,
+    metavar="JOBS",
+    help="Jobs under way at a time, at most; `ksamp collect --wait` sends the rest.  "
+    "[default: no limit; 3 for ibm:NAME]",
+)
+@options.runs_option
+@options.noise_option
+@click.option(
+    "--expect",
+    default=None,
+    metavar="NOISE",
+    help="Noise that the plan expects; written like --noise.  [default: as --noise for "
+    "local:table, otherwise the errors that the processor reports]",
+)
+@options.source_option
+@click.option(
+    "--source-offset",
+    type=options.Count(),
+    default=None,
+    metavar="BITS",
+    help="First bit of a source file to use.  [default: the first one that no submit has claimed]",
+)
+@options.plan_options
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(),
+    default=None,
+    metavar="FILE",
+    help="A plan made before (`ksamp plan --out`), instead of --runs, --expect, --epsilon, "
+    "--soundness, --completeness and --code.",
+)
+@click.option(
+    "--seed",
+    type=options.Count(),
+    default=None,
+    help="Seed of all simulated randomness; the same seed gives the same run.  [default: fresh]",
+)
+@options.json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    backend: str,
+    out: str,
+    variant: str,
+    order: Order,
+    chunk: int,
+    in_flight: int | None,
+    runs: int,
+    noise: str,
+    expect: str | None,
+    source_name: str,
+    source_offset: int | None,
+    epsilon: float,
+    soundness: float,
+    completeness: float,
+    code_name: str,
+    plan_file: str | None,
+    seed: int | None,
+    as_json: bool,
+) -> int:
+    """Send a run to a provider in chunks, and come back when it has them.
+
+    Plan, settings and weak bits spent are written to DIR before anything is sent.  The process
+    may be killed at any time: `ksamp collect DIR` goes on, and nothing is sent twice.
+
+    Exit code 0: sent; 3: nothing can be certified, so nothing was sent; 2: bad input.
+    """
+    providers.check_backend(backend, variant)
+    retry.check_installed()
+    if seed is not None and seed < 0:
+        raise InputError(f"seed {seed} is negative, expected 0 or more")
+    if source_offset is not None and source_offset < 0:
+        raise InputError(f"source offset {source_offset} is negative, expected 0 or more")
+    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
+    root = Path(out)
+    if root.exists():
+        raise InputError(f"folder {out!r} exists, expected a new one")
+    folder.check_target(root)
+    simulated = providers.takes_noise(backend)
+    if simulated:
+        NoiseSpec.parse(noise)
+        expect = noise if expect is None else expect
+    elif context.get_parameter_source("noise") is not click.core.ParameterSource.DEFAULT:
+        raise InputError(f"--noise {noise!r} cannot be given for {backend!r}, which has its own")
+
+    if plan_file is not None:
+        for name in _PLANNED:
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+                option = name.removesuffix("_name")
+                raise InputError(f"--{option} cannot be given with --plan, which fixes it")
+        plan, behaviour, expect = read_plan(plan_file), None, None
+    else:
+        if expect is None:
+            behaviour = providers.reported_behaviour(backend, variant)
+            expect = f"as {backend} reports"
+        else:
+            behaviour = expected_behaviour(expect)
+        plan = _plan(
+            runs, epsilon, behaviour, source_name, code_name, soundness, completeness, entropy
+        )
+    if not plan.output_bits:
+        _decline(plan, behaviour, expect, as_json)
+        return 3
+    if not as_json:
+        click.echo(plan_text(plan, expect))
+
+    weak = WeakBits(_absolute(source_name), plan.epsilon, entropy, plan.code)
+    begin(
+        root,
+        plan,
+        weak,
+        backend=backend,
+        variant=variant,
+        order=order,
+        chunk=chunk,
+        noise=noise if simulated else None,
+        expect=expect,
+        source_offset=source_offset,
+        in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
+    )
+    with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out):
+        provider = providers.open_provider(ledger.job, root)
+        sent = send(ledger, provider, patience=providers.patience(backend))
+        claimed = ledger.weak_bits()
+        sent_runs = sum(c.stop - c.start for c in ledger.chunks() if c.job_id is not None)
+    bits = {"first": claimed[0][0], "next": claimed[-1][1]}
+    if as_json:
+        data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
+        data |= {"faithful": order == "run", "seed": entropy, "source_bits": bits}
+        click.echo(json.dumps(data, allow_nan=False))
+        return 0
+    click.echo(
+        f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} job{'s' * (sent != 1)} to {backend}."
+    )
+    if weak.file is not None:
+        click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
+    if order == "grouped":
+        click.echo(NOT_FAITHFUL)
+    click.echo(f"`ksamp collect {out} --wait` fetches and judges them.")
+    return 0
+
+
+def _plan(
+    runs: int,
+    epsilon: float,
+    behaviour: NDArray[np.float64],
+    source_name: str,
+    code_name: str,
+    soundness: float,
+    completeness: float,
+    entropy: int,
+) -> Plan:
+    """The plan of `ksamp run` with the same options."""
+    code = CODES[code_name]()
+    WeakBits(source_name, epsilon, entropy, code)  # refuses what cannot be taken up again
+    source = open_source(source_name, epsilon, np.random.default_rng(entropy), code)
+    return best_closed_form(
+        runs,
+        epsilon,
+        behaviour,
+        code,
+        soundness=soundness,
+        completeness=completeness,
+        word_probabilities=source.word_probabilities(code.bits_per_run),
+    )
+
+
+def _decline(
+    plan: Plan, behaviour: NDArray[np.float64] | None, expect: str | None, as_json: bool
+) -> None:
+    """Say that nothing can be certified, and what would have to change."""
+    if as_json:
+        data = report_planned(plan)
+    else:
+        click.echo(plan_text(plan, expect))
+    if behaviour is not None:
+        advice = nearest_feasible(
+            plan.runs,
+            plan.epsilon,
+            behaviour,
+            plan.code,
+            soundness=plan.soundness,
+            completeness=plan.completeness,
+        )
+        if as_json:
+            data["least_runs"], data["largest_white_noise"] = advice
+        else:
+            click.echo(advice_text(plan, *advice))
+    if as_json:
+        click.echo(json.dumps(data, allow_nan=False))
+    else:
+        click.echo("NO OUTPUT: nothing can be certified, so nothing was sent.")
+
+
+def _absolute(source_name: str) -> str:
+    """The source's name with an absolute path, as a later process may start elsewhere."""
+    kind, _, path = source_name.partition(":")
+    return f"file:{Path(path).absolute()}" if kind == "file" and path != "-" else source_name

@@ -1,0 +1,10 @@
+"""Runs that are sent to a provider in chunks and survive being killed (design 6, "order of runs").
+
+`begin` fixes the plan and the settings in a ledger before anything is sent, `drive` sends chunks
+and fetches outcomes, `collect` goes on from wherever the last process stopped and publishes the
+run folder, `local` is a provider of our own that runs the jobs in another process.
+
+A chunk goes planned → submitting → submitted → done, or ends failed or cancelled.  What is
+recorded always comes before what is done: the settings before they are sent, the intention to
+send before sending, the provider's job id before waiting, the extractor's bits before extracting.
+"""

@@ -1,0 +1,136 @@
+"""The start of a submitted run: claim the weak bits, draw the settings, write the ledger.
+
+Nothing is sent here.  The folder appears at its name only with a complete ledger in it, so a
+process killed before that has sent nothing; bits that it claimed are wasted, not used again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import InputError
+from protocol.folder import check_target
+from protocol.jobs.ledger import EXT, Job, Ledger
+from protocol.jobs.provider import MOST_RUNS, Order
+from protocol.jobs.weak import WeakBits
+from protocol.plan import Plan
+
+
+def begin(
+    folder: Path,
+    plan: Plan,
+    weak: WeakBits,
+    *,
+    backend: str,
+    variant: str,
+    order: Order,
+    chunk: int,
+    noise: str | None,
+    expect: str | None,
+    source_offset: int | None = None,
+    in_flight: int | None = None,
+) -> Job:
+    """Make the run folder `folder` with its ledger.
+
+    Args:
+        folder: must not exist; its parent must.
+        plan: with output.
+        weak: the source; its seed is the run's.
+        backend, variant, order, noise, expect: as in `Job`.
+        chunk: runs in a job, at most.
+        in_flight: jobs under way at a time, at most; None for no limit.
+        source_offset: first bit to use of a file.
+
+    Raises:
+        InputError: the folder exists or cannot be made, the plan has no output, the chunk size
+            or the limit is out of range, or the source has too few bits.
+    """
+    if not 1 <= chunk <= MOST_RUNS:
+        raise InputError(f"chunk of {chunk} runs, expected 1 to {MOST_RUNS}")
+    if in_flight is not None and in_flight < 1:
+        raise InputError(f"{in_flight} jobs in flight, expected 1 or more")
+    if plan.extractor is None:
+        raise InputError(f"the plan has no output: {plan.reason}")
+    check_target(folder)
+    job = Job(
+        name=uuid.uuid4().hex[:16],
+        backend=backend,
+        variant=variant,
+        order=order,
+        noise=noise,
+        expect=expect,
+        source=weak.name,
+        seed=weak.seed,
+        chunk=chunk,
+        plan=plan.to_json(),
+        in_flight=in_flight,
+    )
+    first = weak.reserve(plan.source_bits, exactly=source_offset)
+    last = first + plan.source_bits
+    middle = first + plan.settings_bits
+    try:
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"folder {str(folder)!r} cannot be made: {error.strerror}") from None
+    try:
+        Ledger.create(
+            staging,
+            job,
+            _chunks(plan, weak, first, chunk),
+            [(first, middle, "settings"), (middle, last, EXT)],
+        )
+        # mkdtemp is private to the user; a run folder is as open as any other.
+        mask = os.umask(0)
+        os.umask(mask)
+        staging.chmod(0o777 & ~mask)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return job
+
+
+def _chunks(
+    plan: Plan, weak: WeakBits, first: int, chunk: int
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    bounds = [(a, min(a + chunk, plan.runs)) for a in range(0, plan.runs, chunk)]
+    counts = [(stop - start) * plan.code.bits_per_run for start, stop in bounds]
+    for (start, stop), bits in zip(bounds, weak.pieces(first, counts), strict=True):
+        yield start, stop, plan.code.decode(bits)
+
+
+def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
+    """Plan the failed and cancelled chunks anew, with fresh settings; return how many.
+
+    The provider has seen the old settings, so a second try with them would let a device answer
+    what it had time to foresee.  Fresh bits restore the proof: the failed try is then only a part
+    of the device's past.  The extractor's bits have to come after all settings, so they
+    are claimed anew too, and those claimed before stay unused.
+
+    Raises:
+        InputError: the run was cancelled, or the source has too few bits.
+    """
+    if ledger.cancelled:
+        raise InputError(f"run {ledger.job.name} was cancelled, expected a new submit")
+    assert plan.extractor is not None
+    chunks = ledger.chunks("failed", "cancelled")
+    for chunk in chunks:
+        settings_bits = (chunk.stop - chunk.start) * plan.code.bits_per_run
+        total = settings_bits + plan.extractor.source1_bits
+        least = max(stop for _, stop, _ in ledger.weak_bits())
+        first = weak.reserve(total, least)
+        settings = plan.code.decode(weak.read(first, settings_bits))
+        middle = first + settings_bits
+        ledger.redraw(
+            chunk,
+            settings,
+            [(first, middle, f"settings of chunk {chunk.number}"), (middle, first + total, EXT)],
+        )
+    return len(chunks)

@@ -1,0 +1,183 @@
+"""Going on with a submitted run from wherever the last process stopped, up to its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.folder import blocks
+from protocol.jobs import begin
+from protocol.jobs.drive import Observer, fetch, send, unobserved
+from protocol.jobs.ledger import EXT, Chunk, Job, Ledger
+from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.provider import Provider
+from protocol.jobs.publish import is_published, publish, read_result
+from protocol.jobs.retry import Patience
+from protocol.jobs.weak import WeakBits
+from protocol.plan import Plan
+from protocol.record import run_record
+from protocol.run import BLOCK, Progress, Result, finish, new_tally
+
+_FIRST_WAIT_SECONDS = 0.05
+Opener = Callable[[Job], Provider]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Where a run stands.
+
+    Attributes:
+        job: what was submitted.
+        chunks: all of them.
+        cancelled: the run was cancelled, there will be no result.
+        result: the finished run; None as long as chunks are missing.
+    """
+
+    job: Job
+    chunks: tuple[Chunk, ...]
+    cancelled: bool
+    result: Result | None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are chunks on the way, so that collecting later can help."""
+        return not self.cancelled and any(
+            chunk.state in ("planned", "submitting", "submitted") for chunk in self.chunks
+        )
+
+
+def weak_bits(job: Job, plan: Plan) -> WeakBits:
+    """The source that the run was submitted with."""
+    return WeakBits(job.source, plan.epsilon, job.seed, plan.code)
+
+
+def collect(
+    root: Path,
+    provider: Opener,
+    *,
+    wait: bool = False,
+    redraw: bool = False,
+    poll_seconds: float = 5.0,
+    observer: Observer = unobserved,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
+) -> Collected:
+    """Send what was not sent, fetch what is done, and when all is there judge and publish.
+
+    Calling it again on a finished run changes nothing.
+
+    Args:
+        root: the folder of `begin`.
+        provider: opens the run's provider; not called when it is not needed.
+        wait: go on until no job is under way.
+        redraw: first plan failed and cancelled chunks anew, see `begin.redraw`.
+        poll_seconds: longest pause between two looks at the provider.
+        observer: told every step.
+        patience: with a provider that cannot answer.
+        progress: told (stage, done, total).
+
+    Raises:
+        TransientError: the provider cannot answer; call again later.
+        InputError: no ledger, another process at work, or a source or provider that refuses.
+    """
+    with Ledger(root) as ledger:
+        job = ledger.job
+        plan = Plan.from_json(job.plan)
+        with Lock(root / NAME):
+            if is_published(root):
+                return Collected(job, tuple(ledger.chunks()), False, read_result(root))
+            if redraw:
+                begin.redraw(ledger, plan, weak_bits(job, plan))
+            if not ledger.cancelled and ledger.chunks("planned", "submitting", "submitted"):
+                _until_done(ledger, provider(job), wait, poll_seconds, observer, patience, progress)
+            if len(ledger.chunks("done")) < len(ledger.chunks()):
+                return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)
+            result = _conclude(root, ledger, plan, observer, progress)
+        return Collected(job, tuple(ledger.chunks()), False, result)
+
+
+def _until_done(
+    ledger: Ledger,
+    provider: Provider,
+    wait: bool,
+    poll_seconds: float,
+    observer: Observer,
+    patience: Patience | None,
+    progress: Progress | None,
+) -> None:
+    pause = min(_FIRST_WAIT_SECONDS, poll_seconds)
+    while True:
+        send(ledger, provider, observer=observer, patience=patience)
+        waiting = fetch(ledger, provider, observer=observer, patience=patience)
+        if not wait:  # what was fetched may have made room
+            send(ledger, provider, observer=observer, patience=patience)
+            return
+        if not waiting and not ledger.chunks("planned", "submitting"):
+            return
+        if progress is not None:
+            progress("chunks", len(ledger.chunks("done")), len(ledger.chunks()))
+        time.sleep(pause)
+        pause = min(2 * pause, poll_seconds)
+
+
+class _RecordedBits:
+    """The weak source as `finish` sees it: bits that the ledger keeps before they are used."""
+
+    def __init__(self, ledger: Ledger, weak: WeakBits, observer: Observer) -> None:
+        self.name = weak.name
+        self._ledger, self._weak, self._observer = ledger, weak, observer
+
+    def bits(self, count: int) -> NDArray[np.uint8]:
+        """The extractor's bits, read after the outcomes and the same at every try."""
+        kept = self._ledger.extractor_bits()
+        if kept is None:
+            start = next(a for a, _, purpose in self._ledger.weak_bits() if purpose == EXT)
+            bits = self._weak.read(start, count)
+            self._observer("extractor bits read")
+            self._ledger.keep_extractor_bits(bits)
+            self._observer("extractor bits kept")
+            return bits
+        assert len(kept) == count
+        return kept
+
+    def expect(self, total: int) -> None:
+        """Nothing to check: the bits were claimed when the run was submitted."""
+
+    def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
+        """Not asked for after the plan is made."""
+        return None
+
+
+def _conclude(
+    root: Path, ledger: Ledger, plan: Plan, observer: Observer, progress: Progress | None
+) -> Result:
+    start = time.perf_counter()
+    job, chunks = ledger.job, ledger.chunks()
+    settings = np.concatenate([ledger.settings(chunk.number) for chunk in chunks])
+    outcomes = np.concatenate([ledger.outcomes(chunk.number) for chunk in chunks])
+    tally = new_tally(plan)
+    for block in blocks(settings, outcomes, BLOCK):
+        tally.add(*block)
+    source = _RecordedBits(ledger, weak_bits(job, plan), observer)
+    result = finish(plan, tally, source, progress=progress)
+    inputs = {
+        "noise": job.noise,
+        "expect": job.expect,
+        "device": job.backend,
+        "variant": job.variant,
+        "source": job.source,
+        "seed": job.seed,
+        "order": job.order,
+        "faithful": job.order == "run",
+        "chunk": job.chunk,
+        "redrawn": [chunk.number for chunk in chunks if chunk.attempt],
+    }
+    record = run_record(result, inputs, {"collect": time.perf_counter() - start})
+    publish(root, record, settings, outcomes, result.extractor_bits, result.output, observer)
+    observer("published")
+    return result

@@ -1,0 +1,186 @@
+"""Sending chunks and fetching their outcomes, one recorded step after the other.
+
+A submit whose reply was lost, by the network or by a kill, is never repeated blindly: the
+provider is first asked by the chunk's tag whether the job arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.acceptance import check_runs
+from protocol.errors import InputError
+from protocol.jobs.ledger import Chunk, Ledger
+from protocol.jobs.provider import Provider
+from protocol.jobs.retry import Patience
+
+#: Told the name of every step just before or after it, for logs and for tests of crashes.
+Observer = Callable[[str], None]
+
+
+def unobserved(step: str) -> None:
+    """The observer that ignores every step."""
+
+
+def send(
+    ledger: Ledger,
+    provider: Provider,
+    *,
+    observer: Observer = unobserved,
+    patience: Patience | None = None,
+) -> int:
+    """Send the chunks that were not sent yet, in run order; return how many were.
+
+    The known-answer circuits go first, once a run.  A job with a limit of jobs in flight stops
+    there; call again when some are done.
+
+    Raises:
+        TransientError: the provider could not answer for longer than `patience` waits; what was
+            sent until then is recorded.
+        InputError: the provider refuses for good, or known answers came back wrong.
+    """
+    chunks = ledger.chunks("planned", "submitting")
+    job, patience = ledger.job, patience or Patience()
+    if chunks and ledger.prepared() is None:
+        observer("before known answers")
+        kept = patience.call(partial(provider.prepare, job.prepare_tag, job.prepare_seed))
+        ledger.keep_prepared(kept)
+        observer("known answers right")
+    if job.in_flight is not None:
+        chunks = chunks[: max(0, job.in_flight - len(ledger.chunks("submitted")))]
+    for chunk in chunks:
+        ledger.mark(chunk, "submitting")
+        observer(f"before submit {chunk.number}")
+        # Whoever left the chunk in this state may have sent it.
+        job_id = _arrive(ledger, provider, chunk, chunk.state == "submitting", patience)
+        observer(f"submitted {chunk.number}")
+        ledger.mark(chunk, "submitted", job_id=job_id)
+        observer(f"saved {chunk.number}")
+    return len(chunks)
+
+
+def _arrive(
+    ledger: Ledger, provider: Provider, chunk: Chunk, perhaps_sent: bool, patience: Patience
+) -> str:
+    settings = _as_sent(ledger, chunk)
+    seed = ledger.job.job_seed(chunk.number, chunk.attempt)
+
+    def attempt() -> str:
+        nonlocal perhaps_sent
+        if perhaps_sent:
+            if found := provider.find(chunk.tag):
+                return _oldest(provider, found)
+            ledger.repeat(chunk)  # a search by tag may lag behind
+        perhaps_sent = True  # before the call: its failure says nothing about its effect
+        return provider.submit(settings, chunk.tag, seed)
+
+    return patience.call(attempt)
+
+
+def fetch(
+    ledger: Ledger,
+    provider: Provider,
+    *,
+    observer: Observer = unobserved,
+    patience: Patience | None = None,
+) -> int:
+    """Store the outcomes of every job that is done; return how many are still under way.
+
+    A job that failed, was cancelled at the provider or answered with something that is no list
+    of outcomes leaves its chunk failed or cancelled, with a note.
+
+    Raises:
+        TransientError: as `send`.
+        InputError: the provider does not know a job.
+    """
+    patience = patience or Patience()
+    waiting = 0
+    for chunk in ledger.chunks("submitted"):
+        job_id = str(chunk.job_id)
+        if chunk.repeated and (oldest := _without_duplicates(provider, chunk, patience)):
+            if oldest != job_id:
+                ledger.mark(chunk, "submitted", job_id=oldest)
+            job_id = oldest
+        status = patience.call(partial(provider.status, job_id))
+        if status in ("queued", "running"):
+            waiting += 1
+            continue
+        if status == "cancelled":
+            ledger.mark(chunk, "cancelled", note="cancelled at the provider")
+            continue
+        if status == "failed":
+            reason = patience.call(partial(provider.reason, job_id))
+            ledger.mark(chunk, "failed", note=reason or "the provider gives no reason")
+            continue
+        sent, settings = _as_sent(ledger, chunk), ledger.settings(chunk.number)
+        received = patience.call(partial(provider.result, job_id, sent))
+        observer(f"received {chunk.number}")
+        try:
+            check_runs(settings, received)
+        except InputError as error:
+            ledger.mark(chunk, "failed", note=f"unusable result: {error}")
+            continue
+        ledger.store(chunk, _in_run_order(ledger, settings, received))
+        observer(f"stored {chunk.number}")
+    if waiting:
+        observer("waiting")
+    return waiting
+
+
+def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = None) -> int:
+    """Cancel all that is not done; return how many chunks that were.  Final.
+
+    Raises:
+        TransientError: as `send`; the run is cancelled, calling again goes on.
+    """
+    patience = patience or Patience()
+    ledger.cancel()
+    chunks = ledger.chunks("planned", "submitting", "submitted")
+    for chunk in chunks:
+        jobs = [] if chunk.job_id is None else [chunk.job_id]
+        if chunk.state == "submitting" or chunk.repeated:
+            jobs = sorted({*jobs, *patience.call(partial(provider.find, chunk.tag))})
+        for job_id in jobs:
+            patience.call(partial(provider.cancel, job_id))
+        ledger.mark(chunk, "cancelled", note="cancelled by ksamp cancel")
+    return len(chunks)
+
+
+def _oldest(provider: Provider, found: list[str]) -> str:
+    """The first of the jobs with one tag; the others are cancelled."""
+    # The device has seen the settings in the oldest job first: in a later one with the same
+    # settings it would know them beforehand.
+    for duplicate in found[1:]:
+        provider.cancel(duplicate)
+    return found[0]
+
+
+def _without_duplicates(provider: Provider, chunk: Chunk, patience: Patience) -> str | None:
+    def attempt() -> str | None:
+        found = provider.find(chunk.tag)
+        return _oldest(provider, found) if found else None
+
+    return patience.call(attempt)
+
+
+def _as_sent(ledger: Ledger, chunk: Chunk) -> NDArray[np.uint8]:
+    settings = ledger.settings(chunk.number)
+    return settings[_grouping(settings)] if ledger.job.order == "grouped" else settings
+
+
+def _grouping(settings: NDArray[np.uint8]) -> NDArray[np.intp]:
+    return np.argsort(settings, kind="stable")
+
+
+def _in_run_order(
+    ledger: Ledger, settings: NDArray[np.uint8], received: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    if ledger.job.order != "grouped":
+        return received
+    outcomes = np.empty_like(received)
+    outcomes[_grouping(settings)] = received
+    return outcomes

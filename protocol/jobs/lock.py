@@ -1,0 +1,63 @@
+"""One process at a time on a run folder.
+
+The lock is the kernel's (flock), so that of a killed process is free at once and nothing stale
+has to be recognised; the process id in the file is only for the message.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from protocol.errors import InputError
+
+NAME = "ledger.lock"
+
+
+class Lock:
+    """Holds `path` locked; use as a context manager.
+
+    Raises:
+        InputError: on entering, another process holds it, or it cannot be written, or the
+            system has no flock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Lock:
+        try:
+            import fcntl
+        except ImportError:
+            raise InputError("this system has no file locks (flock), expected POSIX") from None
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"lock file {str(self._path)!r} cannot be opened: {error.strerror}"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise InputError(
+                f"{str(self._path.parent)!r} is in use by process {holder or 'unknown'}, "
+                "expected one process at a time"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

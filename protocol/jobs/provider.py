@@ -1,0 +1,79 @@
+"""What a provider of quantum computing time must be able to do, and how it may fail."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+Order = Literal["run", "grouped"]
+#: Runs in one job; no provider known to us takes more executions.
+MOST_RUNS = 10_000_000
+
+
+class TransientError(Exception):
+    """The provider could not answer just now; whether the request took effect is unknown."""
+
+
+class Provider(Protocol):
+    """Takes chunks of runs as jobs.  Every method may raise `TransientError`."""
+
+    def prepare(self, tag: str, seed: int) -> str:
+        """Run the known-answer circuits; called once a run, before anything else is sent.
+
+        Args:
+            tag: of the job that runs them, if there is one; a second call finds it again.
+            seed: of simulated randomness.
+
+        Returns:
+            What a later process has to know to read the results, kept in the ledger; may be empty.
+
+        Raises:
+            InputError: bits or parameters come back in another order, or there is no such backend.
+        """
+        ...
+
+    def submit(self, settings: NDArray[np.uint8], tag: str, seed: int) -> str:
+        """Send the runs with these settings 9u1+u2, (n,) uint8, and return the job's id.
+
+        Args:
+            settings: in the order in which they are to be played.
+            tag: stored with the job, so that `find` can tell whether it arrived.
+            seed: of simulated randomness, 0 ≤ seed < 2^62; real hardware ignores it.
+
+        Raises:
+            TransientError: the job may or may not have arrived.
+            InputError: the provider refuses the job for good.
+        """
+        ...
+
+    def find(self, tag: str) -> list[str]:
+        """Ids of all jobs that were sent with this tag, oldest first; empty if none arrived."""
+        ...
+
+    def status(self, job_id: str) -> Status:
+        """Where the job stands.
+
+        Raises:
+            InputError: the provider knows no such job.
+        """
+        ...
+
+    def result(self, job_id: str, settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Outcomes 4x1+x2 of a job that is done, (n,) uint8, in the order of `settings`.
+
+        Args:
+            job_id: of the job.
+            settings: as they were sent, (n,) uint8.
+        """
+        ...
+
+    def reason(self, job_id: str) -> str:
+        """Why a job failed, one line; empty if the provider does not say."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Ask to stop the job; nothing happens to a job that has ended."""
+        ...

@@ -1,0 +1,152 @@
+"""Exact probabilities on the used qubits against Aer's own simulation of the whole processor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+
+from qdevices.device import check_behaviour
+from qdevices.errors import InputError
+from qdevices.game import N_PAIRS
+from qdevices.hardware.backends import aer_simulator, run_on
+from qdevices.hardware.catalogue import open_backend
+from qdevices.hardware.compilation import compile_for
+from qdevices.hardware.programme import VARIANTS, widen
+from qdevices.hardware.reduced import ReducedNoise, probabilities, reduced_target
+
+provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+
+
+@pytest.fixture(scope="module")
+def kolkata() -> Any:
+    return provider.FakeKolkataV2()
+
+
+@pytest.fixture(scope="module")
+def full(kolkata: Any) -> NoiseModel:
+    return NoiseModel.from_backend(kolkata)
+
+
+def _whole(circuit: QuantumCircuit, backend: Any, noise: NoiseModel) -> NDArray[np.float64]:
+    """Probabilities of a wide circuit under the processor's full model, readout errors included."""
+    actual = [0] * circuit.num_clbits
+    for step in circuit.data:
+        if step.operation.name == "measure":
+            bit = circuit.find_bit(step.clbits[0]).index
+            actual[bit] = circuit.find_bit(step.qubits[0]).index
+    bare = circuit.remove_final_measurements(inplace=False)
+    bare.save_probabilities(actual)
+    simulator = AerSimulator(method="density_matrix", noise_model=noise)
+    found = simulator.run(bare, shots=1).result().data(0)["probabilities"]
+    readout = np.eye(1)
+    for qubit in reversed(actual):
+        readout = np.kron(readout, noise._local_readout_errors[(qubit,)].probabilities)
+    return np.asarray(found @ readout)
+
+
+@pytest.mark.parametrize("variant", ["static", "literal"])
+def test_the_cut_model_gives_the_probabilities_of_the_full_one(
+    kolkata: Any, full: NoiseModel, variant: str
+) -> None:
+    compiled = open_backend("fake_kolkata").compiled(variant)
+    programme = compiled.programme
+    for setting in (2, 35):
+        circuit = programme.bound(setting)
+        wide = widen(circuit, programme.placement, kolkata.num_qubits)
+        expected = _whole(wide, kolkata, full)
+        found = probabilities(circuit, compiled.noise)[0]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_all_pairs_are_simulated_on_a_snapshot_of_156_qubits() -> None:
+    backend = provider.FakeFez()
+    assert backend.num_qubits == 156
+    table = compile_for(backend.target, "feedforward").behaviour
+    assert table.shape == (N_PAIRS, 16)
+    np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", ["static", "feedforward"])
+@pytest.mark.parametrize("name", ["fake_manila", "fake_nighthawk"])
+def test_local_noise_of_our_own_circuits_does_not_signal(name: str, variant: str) -> None:
+    compiled = open_backend(name).compiled(variant)
+    check_behaviour(compiled.behaviour)
+    assert compiled.signalling < 1e-9
+
+
+def test_signalling_of_routed_circuits_is_reported() -> None:
+    assert open_backend("fake_kolkata").compiled("literal").signalling > 1e-4
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_shots_through_aer_agree_with_the_exact_probabilities(variant: str) -> None:
+    compiled = open_backend("aer:gate1=0.003,gate2=0.02,readout=0.03").compiled(variant)
+    settings = np.repeat(np.array([3, 30], dtype=np.uint8), 250)
+    outcomes = run_on(aer_simulator(compiled), compiled.programme, settings, seed=5)
+    for setting in np.unique(settings):
+        counts = np.bincount(outcomes[settings == setting], minlength=16)
+        expected = 250 * compiled.behaviour[setting]
+        chi2 = float(((counts - expected) ** 2 / expected).sum())
+        assert chi2 < 50  # 15 degrees of freedom, p = 1e-5
+
+
+def test_a_recorded_bit_and_not_the_actual_one_is_fed_forward() -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    readout = np.array([[[0.9, 0.1], [0.2, 0.8]], np.eye(2)])
+    found = probabilities(circuit, ReducedNoise(2, {}, readout, ()))[0]
+    np.testing.assert_allclose(found, [0.9, 0, 0, 0.1], atol=1e-15)
+
+
+def test_both_branches_of_a_condition_are_followed() -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.sx(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 0)) as otherwise:
+        circuit.x(1)
+    with otherwise:
+        circuit.id(1)
+    circuit.measure(1, 1)
+    found = probabilities(circuit, ReducedNoise.ideal(2))[0]
+    np.testing.assert_allclose(found, [0, 0.5, 0.5, 0], atol=1e-15)
+
+
+def test_an_affine_angle_is_evaluated_on_every_row() -> None:
+    angle = Parameter("a")
+    circuit = QuantumCircuit(1, 1)
+    circuit.sx(0)
+    circuit.rz(2 * angle + 0.3, 0)
+    circuit.sx(0)
+    circuit.measure(0, 0)
+    values = np.linspace(-2, 2, 7)[:, None]
+    found = probabilities(circuit, ReducedNoise.ideal(1), values)
+    np.testing.assert_allclose(found[:, 1], np.cos(values[:, 0] + 0.15) ** 2, atol=1e-12)
+
+
+def test_a_free_angle_elsewhere_than_in_rz_is_refused() -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(Parameter("a"), 0)
+    with pytest.raises(InputError, match="only rz may"):
+        probabilities(circuit, ReducedNoise.ideal(1), np.zeros((1, 1)))
+
+
+def test_parameters_of_another_number_are_refused() -> None:
+    circuit = QuantumCircuit(1, 1)
+    with pytest.raises(InputError, match=r"shape \(2, 3\)"):
+        probabilities(circuit, ReducedNoise.ideal(1), np.zeros((2, 3)))
+
+
+def test_qubits_that_do_not_exist_are_refused(kolkata: Any) -> None:
+    for qubits in ((0, 1, 2, 27), (0, 1, 1, 2)):
+        with pytest.raises(InputError, match="different qubits"):
+            reduced_target(kolkata.target, qubits)
