@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "certify": ("protocol.cli.certify", "Certify recorded runs, and extract output bits."),
     "extract": ("protocol.cli.extract", "Two-source extraction on bit files, standing alone."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
+    "diagnose": ("protocol.cli.diagnose", "Signs of signalling and drift in recorded runs."),
 }
 
 
