@@ -165,10 +165,12 @@ class Diagnosis:
         lines = []
         for kind in (True, False):
             found = [sign for sign in self.signs if sign.signalling == kind]
-            # A cell says what happened where; a table only that something did.
+            # A cell says what happened where, a table only that something did; and a party's
+            # marginal says it more plainly than the pairs that it moves.
             cells = [sign for sign in found if sign.effect is not None]
+            own = [sign for sign in cells if sign.party is not None]
             if found:
-                lines.append(str((cells or found)[0]))
+                lines.append(str((own or cells or found)[0]))
             else:
                 lines.append(f"no sign of {'signalling' if kind else 'drift'}")
         return "; ".join(lines)

@@ -9,7 +9,8 @@ here rest on that law alone and on no large-count approximation:
 - `homogeneity`: the law factorises exactly into (r-1)(c-1) hypergeometric ones (H. O. Lancaster,
   Biometrika 36, 370 (1949)); each factor's two-sided p-value is at least uniform given the
   earlier ones, so Fisher's sum -2Σ ln p is at most χ² with 2(r-1)(c-1) degrees of freedom.
-  Discreteness can only make the test more conservative, never invalid.
+  Discreteness makes it more conservative, never invalid: where cells hold only tens of counts
+  it gives away some power, which the contrasts do not.
 
 All p-values are natural logarithms, since a strong sign underflows.
 """

@@ -96,7 +96,7 @@ def test_homogeneity_of_well_filled_tables_has_nearly_uniform_p_values():
     rng = np.random.default_rng(3)
     weights = np.array([0.5, *[1 / 16] * 8])
     tables = rng.multinomial(
-        np.round(30_000 * weights).astype(int)[None], np.full(4, 0.25), size=(400, 9)
+        np.round(3_000_000 * weights).astype(int)[None], np.full(4, 0.25), size=(400, 9)
     )
     log_p, _ = homogeneity(tables)
     assert stats.kstest(np.exp(log_p), "uniform").pvalue > 0.01
