@@ -101,7 +101,6 @@ def main() -> None:
     )
     many = 100 * counts
     print(f"{'of it the tests':<40}{spread(seconds(lambda: diagnose_counts(many), 2))}")
-    del u100, x100
     false_alarms()
     power()
 
