@@ -26,8 +26,7 @@ from _report import header
 from numpy.typing import NDArray
 from qiskit.transpiler import CouplingMap, Target
 
-from protocol.plan import best_closed_form
-from protocol.setting_code import CODES
+from protocol.best_plan import best_plan
 from qdevices.game import honest_table, with_white_noise
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target, white_noise_equivalent
@@ -47,7 +46,7 @@ BACKENDS = (
     "FakeNighthawk",
 )
 #: The best certificate available.
-PLAN = best_closed_form
+PLAN = best_plan
 COLOURS = ("#9aa5b1", "#3b6fb6", "#d9822b")
 LABELS = {
     "literal": "literal, compiled by Qiskit at level 3",
@@ -61,7 +60,7 @@ RUNS = (10**6, 10**8)
 
 def certifies(runs: int, epsilon: float, behaviour: NDArray[np.float64]) -> bool:
     """Whether the best certificate available has an output."""
-    return PLAN(runs, epsilon, behaviour, CODES["default"]()).output_bits > 0
+    return PLAN(runs, epsilon, behaviour).output_bits > 0
 
 
 def largest(works: Callable[[float], bool], most: float) -> float | None:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("protocol.cli.collect", "Go on with a submitted run, up to its result."),
     "cancel": ("protocol.cli.cancel", "Cancel what is not done of a submitted run."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
+    "diagnose": ("protocol.cli.diagnose", "Signs of signalling and drift in recorded runs."),
 }
 
 

@@ -25,6 +25,7 @@ def summary(certificate: ScoreCertificate) -> dict[str, Any]:
         "starred": pair_label(certificate.code.starred),
     }
 
+
 NOT_FAITHFUL = (
     "NOT FAITHFUL: grouped by setting, the device was told its settings in advance; what is "
     "certified holds only for a device without memory."

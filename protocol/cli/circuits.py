@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from protocol.best_plan import best_plan
 from protocol.cli import _options as options
+from protocol.cli._laboratory import certificate_choice
+from protocol.cli._progress import ProgressBar
 from protocol.errors import InputError
-from protocol.plan import Plan, best_closed_form
+from protocol.plan import Plan
 from protocol.setting_code import CODES
 from qdevices.game import pair_index, pair_label
 
@@ -47,7 +50,8 @@ def command(
     epsilon: float,
     soundness: float,
     completeness: float,
-    code_name: str,
+    code_name: str | None,
+    certificate: str,
     as_json: bool,
 ) -> int:
     """Show the compiled circuit of a setting pair, its gates, and the expected test values.
@@ -59,14 +63,17 @@ def command(
     setting = _pair(pair)
     compiled = _compiled(backend_name, variant)
     data = _summary(compiled, setting)
-    plan = best_closed_form(
-        runs,
-        epsilon,
-        compiled.behaviour,
-        CODES[code_name](),
-        soundness=soundness,
-        completeness=completeness,
-    )
+    with ProgressBar() as progress:
+        plan = best_plan(
+            runs,
+            epsilon,
+            compiled.behaviour,
+            certificate_choice(certificate),
+            code=None if code_name is None else CODES[code_name](),
+            soundness=soundness,
+            completeness=completeness,
+            progress=progress,
+        )
     data = {"backend": backend_name, "variant": variant, **data}
     data |= {
         "runs": runs,

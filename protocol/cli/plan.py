@@ -6,9 +6,10 @@ import json
 
 import click
 
-from protocol.best_plan import best_plan, nearest_feasible
+from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
+from protocol.cli._planning import nearest_for
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import plan_text, summary
 from protocol.plan import Plan
@@ -69,15 +70,7 @@ def command(
         )
     advice = None
     if not plan.output_bits:
-        advice = nearest_feasible(
-            runs,
-            epsilon,
-            behaviour,
-            choice,
-            code=code,
-            soundness=soundness,
-            completeness=completeness,
-        )
+        advice = nearest_for(plan, behaviour, certificate, code_name)
     if out is not None:
         write_plan(plan, out)
     if as_json:

@@ -12,17 +12,16 @@ import click
 import numpy as np
 
 from protocol import folder
-from protocol.best_plan import best_plan, nearest_feasible
 from protocol.cli import _options as options
-from protocol.cli._laboratory import DEVICES, certificate_choice, expected_behaviour, open_device
+from protocol.cli._laboratory import DEVICES, expected_behaviour, open_device
+from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import bits_hex, plan_text, verdict_text
 from protocol.cli.plan import advice_text
 from protocol.errors import InputError
-from protocol.plan import Plan, plan_run
+from protocol.plan import Plan
 from protocol.record import run_record
 from protocol.run import Result, execute, report_planned
-from protocol.setting_code import CODES
 from protocol.sources import open_source
 
 
@@ -82,22 +81,20 @@ def command(
     if out is not None:
         folder.check_target(Path(out), overwrite)
 
-    choice = certificate_choice(certificate)
-    code = None if code_name is None else CODES[code_name]()
     behaviour = expected_behaviour(expect)
     device = open_device(device_kind, noise)
-    demands = {"soundness": soundness, "completeness": completeness}
-    with ProgressBar() as progress:
-        plan = best_plan(runs, epsilon, behaviour, choice, code=code, progress=progress, **demands)
-    source = open_source(source_name, epsilon, np.random.default_rng(source_seed), plan.code)
-    words = source.word_probabilities(plan.code.bits_per_run)
-    if words is not None:
-        # The source is known not to be fair: the thresholds follow what it will do.
-        plan = plan_run(
-            runs, behaviour, plan.certificate, epsilon=epsilon, word_probabilities=words, **demands
-        )
+    plan, source = plan_with_source(
+        runs,
+        epsilon,
+        behaviour,
+        certificate,
+        code_name,
+        soundness,
+        completeness,
+        lambda code: open_source(source_name, epsilon, np.random.default_rng(source_seed), code),
+    )
     if not plan.output_bits:
-        advice = nearest_feasible(runs, epsilon, behaviour, choice, code=code, **demands)
+        advice = nearest_for(plan, behaviour, certificate, code_name)
         if as_json:
             data = report_planned(plan)
             data["least_runs"], data["largest_white_noise"] = advice

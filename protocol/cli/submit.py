@@ -13,6 +13,7 @@ from protocol import folder
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.plan import advice_text
 from protocol.errors import InputError
@@ -23,15 +24,15 @@ from protocol.jobs.ledger import Ledger
 from protocol.jobs.lock import NAME, Lock
 from protocol.jobs.provider import Order
 from protocol.jobs.weak import WeakBits
-from protocol.plan import Plan, best_closed_form, nearest_feasible
+from protocol.plan import Plan
 from protocol.plan_file import read_plan
 from protocol.run import report_planned
-from protocol.setting_code import CODES
-from protocol.sources import open_source
+from protocol.setting_code import SettingCode
+from protocol.sources import Source, open_source
 from qdevices.noise import NoiseSpec
 
 #: Options that a plan fixes.
-_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name")
+_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
 
 
 @click.command("submit")
@@ -96,7 +97,7 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
     default=None,
     metavar="FILE",
     help="A plan made before (`ksamp plan --out`), instead of --runs, --expect, --epsilon, "
-    "--soundness, --completeness and --code.",
+    "--soundness, --completeness, --code and --certificate.",
 )
 @click.option(
     "--seed",
@@ -122,7 +123,8 @@ def command(
     epsilon: float,
     soundness: float,
     completeness: float,
-    code_name: str,
+    code_name: str | None,
+    certificate: str,
     plan_file: str | None,
     seed: int | None,
     as_json: bool,
@@ -164,11 +166,16 @@ def command(
             expect = f"as {backend} reports"
         else:
             behaviour = expected_behaviour(expect)
-        plan = _plan(
-            runs, epsilon, behaviour, source_name, code_name, soundness, completeness, entropy
+
+        def open_weak(code: SettingCode) -> Source:
+            WeakBits(source_name, epsilon, entropy, code)  # refuses what cannot be taken up again
+            return open_source(source_name, epsilon, np.random.default_rng(entropy), code)
+
+        plan, _ = plan_with_source(
+            runs, epsilon, behaviour, certificate, code_name, soundness, completeness, open_weak
         )
     if not plan.output_bits:
-        _decline(plan, behaviour, expect, as_json)
+        _decline(plan, behaviour, expect, certificate, code_name, as_json)
         return 3
     if not as_json:
         click.echo(plan_text(plan, expect))
@@ -209,33 +216,13 @@ def command(
     return 0
 
 
-def _plan(
-    runs: int,
-    epsilon: float,
-    behaviour: NDArray[np.float64],
-    source_name: str,
-    code_name: str,
-    soundness: float,
-    completeness: float,
-    entropy: int,
-) -> Plan:
-    """The plan of `ksamp run` with the same options."""
-    code = CODES[code_name]()
-    WeakBits(source_name, epsilon, entropy, code)  # refuses what cannot be taken up again
-    source = open_source(source_name, epsilon, np.random.default_rng(entropy), code)
-    return best_closed_form(
-        runs,
-        epsilon,
-        behaviour,
-        code,
-        soundness=soundness,
-        completeness=completeness,
-        word_probabilities=source.word_probabilities(code.bits_per_run),
-    )
-
-
 def _decline(
-    plan: Plan, behaviour: NDArray[np.float64] | None, expect: str | None, as_json: bool
+    plan: Plan,
+    behaviour: NDArray[np.float64] | None,
+    expect: str | None,
+    certificate: str,
+    code_name: str | None,
+    as_json: bool,
 ) -> None:
     """Say that nothing can be certified, and what would have to change."""
     if as_json:
@@ -243,14 +230,7 @@ def _decline(
     else:
         click.echo(plan_text(plan, expect))
     if behaviour is not None:
-        advice = nearest_feasible(
-            plan.runs,
-            plan.epsilon,
-            behaviour,
-            plan.code,
-            soundness=plan.soundness,
-            completeness=plan.completeness,
-        )
+        advice = nearest_for(plan, behaviour, certificate, code_name)
         if as_json:
             data["least_runs"], data["largest_white_noise"] = advice
         else:

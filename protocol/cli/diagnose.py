@@ -1,0 +1,131 @@
+"""`ksamp diagnose`: signs of signalling and drift in recorded runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from protocol import folder as run_folder
+from protocol.cli import _options as options
+from protocol.diagnose import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
+from protocol.errors import InputError
+from protocol.recorded import Runs, load_csv, load_pair
+
+_SHOWN = 8
+CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every certificate."
+
+
+@click.command("diagnose")
+@click.argument("folder", type=click.Path(), metavar="[DIR]", required=False)
+@click.option("--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8.")
+@click.option("--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Instead of both: a CSV with columns u1,u2,x1,x2 in the paper's 1-based labels.",
+)
+@click.option(
+    "--false-alarm",
+    type=float,
+    default=FALSE_ALARM,
+    show_default=True,
+    help="Probability, at most, that data without signalling and drift raise any sign.",
+)
+@options.json_option
+def command(
+    folder: str | None,
+    settings: str | None,
+    outcomes: str | None,
+    csv_file: str | None,
+    false_alarm: float,
+    as_json: bool,
+) -> int:
+    """Look for signs of signalling and of drift in a run folder DIR or in recorded runs.
+
+    Each party's outcomes are compared over the other's settings, and every setting's and setting
+    pair's outcomes over time, by exact tests corrected for their number.  It informs, it does
+    not certify: a device may signal in ways that no such test sees.
+
+    Exit code 0: no signs; 3: signs found; 2: bad input.
+    """
+    (u, x), order = _load(folder, settings, outcomes, csv_file)
+    diagnosis = diagnose(u, x, false_alarm)
+    notes = _notes(diagnosis, order)
+    if as_json:
+        click.echo(json.dumps({**diagnosis.to_json(), "notes": notes}, allow_nan=False))
+    else:
+        click.echo(diagnosis_text(diagnosis, notes))
+    return 3 if diagnosis.signs else 0
+
+
+def _load(
+    folder: str | None, settings: str | None, outcomes: str | None, csv_file: str | None
+) -> tuple[Runs, str | None]:
+    """The runs, and the order in which a run folder says that they were made."""
+    pair = settings is not None and outcomes is not None
+    if (settings is None) != (outcomes is None) or (
+        (folder is not None) + (csv_file is not None) + pair != 1
+    ):
+        raise InputError("expected either DIR, or --settings with --outcomes, or --csv")
+    if settings is not None and outcomes is not None:
+        return load_pair(settings, outcomes), None
+    if csv_file is not None:
+        return load_csv(csv_file), None
+    assert folder is not None
+    inputs = run_folder.read_record(folder).get("inputs")
+    order = inputs.get("order") if isinstance(inputs, dict) else None
+    root = Path(folder)
+    return load_pair(root / run_folder.SETTINGS, root / run_folder.OUTCOMES), order
+
+
+def _notes(diagnosis: Diagnosis, order: str | None) -> list[str]:
+    notes = []
+    if order == "grouped":
+        notes.append(
+            "the runs were grouped by setting, so drift and signalling cannot be told apart"
+        )
+    elif diagnosis.settings_uneven > UNEVEN:
+        notes.append(
+            f"the settings' frequencies change over time (Cramér's V "
+            f"{diagnosis.settings_uneven:.2f}), so drift can look like signalling"
+        )
+    return notes
+
+
+def diagnosis_text(diagnosis: Diagnosis, notes: list[str]) -> str:
+    """A diagnosis for people."""
+    lines = [f"Diagnostics of {diagnosis.runs:,} runs, false alarms <= {diagnosis.false_alarm:g}"]
+    strongest = {sign.family: sign for sign in diagnosis.strongest}
+    for family, tests in diagnosis.tests.items():
+        best = strongest.get(family)
+        about = best.text() if best else "nothing to test"
+        lines.append(f"  {family:<15} {tests:>5} tests; strongest: {about}")
+    if diagnosis.detectable is not None:
+        best_shift, median, worst = (f"{shift:.4f}" for shift in diagnosis.detectable)
+        lines.append(
+            f"  found 9 times in 10: a marginal shift at one setting pair of {best_shift} (most "
+            f"runs), {median} (median), {worst} (fewest runs)"
+        )
+    lines += [f"  note: {note}" for note in notes]
+    lines += [f"  sign  {sign}" for sign in _distinct(diagnosis.signs)]
+    hidden = len(diagnosis.signs) - len(_distinct(diagnosis.signs))
+    if hidden:
+        lines.append(f"  and {hidden} more (--json lists all)")
+    lines.append(f"VERDICT: {diagnosis.verdict}")
+    lines.append(CAVEAT)
+    return "\n".join(lines)
+
+
+def _distinct(signs: tuple[Sign, ...]) -> list[Sign]:
+    """The most certain sign of each family at each party and setting, a handful of them.
+
+    One shift shows in several cells, since each is compared with all the others together.
+    """
+    chosen: dict[tuple[str, str | None, int | None], Sign] = {}
+    for sign in signs:
+        chosen.setdefault((sign.family, sign.party, sign.setting), sign)
+    return list(chosen.values())[:_SHOWN]
