@@ -1,0 +1,121 @@
+"""Optimised certificates: rates, outputs against the closed form, and the times of every step.
+
+Run as `python benchmarks/certificates.py`; about three minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+
+from _report import header, seconds
+
+from protocol.best_plan import best_plan
+from protocol.certificate.file import _verified as verified_cache
+from protocol.certificate.file import certify_table, from_json
+from protocol.certificate.optimise import FINAL_GRID, optimise, optimised_certificate
+from protocol.certificate.proof import FACTOR_BITS, _setting_weights, verify
+from protocol.certificate.prove import prove_tight
+from protocol.certificate.table_program import best_table
+from protocol.certificate.values import guessing_probability
+from protocol.plan import best_closed_form, plan_run
+from protocol.setting_code import CODES, default_code, joint_code
+from qdevices.aer import behaviour as simulated
+from qdevices.game import honest_table, pair_label, with_white_noise
+from qdevices.noise import NoiseSpec
+
+
+def guesses() -> None:
+    print("\nguessing probability, full no-signalling adversary (seconds in brackets)")
+    gates = simulated(NoiseSpec.parse("gate2=1e-2,gate1=1e-3,readout=1e-2"))
+    tables = {
+        "ideal": honest_table(),
+        "white=0.01": with_white_noise(honest_table(), 0.01),
+        "gates 1e-2": gates,
+    }
+    print(f"{'u0':>6}" + "".join(f"{name:>22}" for name in tables))
+    for setting in (0, 1, 2):
+        cells = []
+        for table in tables.values():
+            start = time.perf_counter()
+            value = guessing_probability(table, setting)
+            cells.append(f"{value:.6f} ({time.perf_counter() - start:.2f})")
+        print(f"{pair_label(setting):>6}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+def rates() -> None:
+    print("\nnoiseless, ε = 0, β → 0: proved bits per starred run against −log₂ of the guess")
+    import numpy as np
+
+    for setting in (0, 1, 2):
+        code, beta = default_code(setting), 1 << 10
+        table, proof = prove_tight(
+            best_table(code, 0.0, honest_table(), beta, FINAL_GRID), FINAL_GRID
+        )
+        verify(table, proof)
+        settings = code.probabilities()
+        logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
+        score = float((settings[:, None] * honest_table() * logs).sum())
+        rate = score / settings[setting] * 2**20 / beta
+        allowed = -math.log2(guessing_probability(honest_table(), setting))
+        print(f"{pair_label(setting):>6}  {rate:.4f}  {allowed:.4f}  {rate / allowed:6.1%}")
+
+
+def outputs() -> None:
+    print("\noutput bits at soundness 2^-64; seconds of the optimisation")
+    print(f"{'n':>12} {'ε':>6} {'white':>7} {'closed':>8} {'shipped':>9} {'optimised by code':>34}")
+    for runs, epsilon, white in (
+        (10**6, 0.01, 0.001),
+        (10**6, 0.01, 0.01),
+        (10**6, 0.05, 0.001),
+        (10**6, 0.1, 0.0),
+        (10**8, 0.1, 0.01),
+        (10**9, 0.2, 0.0001),
+    ):
+        behaviour = with_white_noise(honest_table(), white)
+        closed = best_closed_form(runs, epsilon, behaviour, default_code()).output_bits
+        shipped = best_plan(runs, epsilon, behaviour).output_bits
+        cells = []
+        for name in ("default", "joint"):
+            start = time.perf_counter()
+            found = optimise(runs, epsilon, behaviour, CODES[name]())
+            took = time.perf_counter() - start
+            bits = 0
+            if found is not None:
+                bits = plan_run(runs, behaviour, optimised_certificate(found)).output_bits
+            cells.append(f"{name} {bits:,} ({took:.0f} s)")
+        print(
+            f"{runs:>12,} {epsilon:>6g} {white:>7g} {closed:>8,} {shipped:>9,} "
+            f"{', '.join(cells):>34}",
+            flush=True,
+        )
+
+
+def times() -> None:
+    behaviour = with_white_noise(honest_table(), 0.01)
+    table = best_table(joint_code(), 0.01, behaviour, 1 << 17, FINAL_GRID)
+    certificate = certify_table(*prove_tight(table, FINAL_GRID), {})
+    data = certificate.to_json()
+
+    def fresh() -> None:
+        verified_cache.cache_clear()
+        _setting_weights.cache_clear()
+        from_json(data)
+
+    print(
+        f"\nverification of a file with {len(certificate.proof.alpha)} cases, caches empty: "
+        f"median {statistics.median(seconds(fresh)):.4f} s"
+    )
+
+
+def main() -> None:
+    header("numpy", "scipy")
+    guesses()
+    rates()
+    times()
+    outputs()
+
+
+if __name__ == "__main__":
+    main()
