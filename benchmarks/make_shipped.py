@@ -21,9 +21,10 @@ _QUIET = (1e-4, 1e-3, 1e-2, 3e-2)
 _LOUD = (5e-2, 8e-2)  # today's processors
 WANTED = {
     "joint": {
-        **dict.fromkeys((0, 0.001, 0.01, 0.02, 0.05), _QUIET + _LOUD),
-        **dict.fromkeys((0.1, 0.15, 0.2, 0.3), _QUIET),
+        **dict.fromkeys((0, 0.001, 0.01, 0.02), _QUIET + _LOUD),
+        **dict.fromkeys((0.05, 0.1, 0.15, 0.2, 0.3), _QUIET),
     },
+    "full": dict.fromkeys((0, 0.01, 0.02, 0.05), (3e-2, *_LOUD)),
     "default": dict.fromkeys((0, 0.01, 0.05, 0.1, 0.2), (1e-3, 1e-2)),
 }
 
@@ -36,7 +37,7 @@ def main() -> None:
                 path = FOLDER / f"{name}-e{epsilon:g}-w{noise:g}.json"
                 if path.exists():
                     continue
-                for runs in (10**7, 10**9):
+                for runs in (10**7, 10**9):  # the second where the first gives nothing
                     behaviour = with_white_noise(honest_table(), noise)
                     found = optimise(runs, epsilon, behaviour, CODES[name]())
                     if found is not None:

@@ -24,7 +24,7 @@ from protocol.plan import (
     plan_run,
 )
 from protocol.score import ScoreCertificate
-from protocol.setting_code import SettingCode, check_epsilon, default_code, joint_code
+from protocol.setting_code import SettingCode, check_epsilon, default_code, full_code, joint_code
 from qdevices.game import STARRED_SETTING, honest_table, with_white_noise
 
 #: Ways to choose a certificate, by the name that the command line uses.
@@ -55,7 +55,8 @@ def best_plan(
         certificate: "best", the closed form or a shipped certificate, whichever gives more;
             "closed-form"; "optimised", made now for just this n, ε and behaviour (some seconds);
             or a certificate.
-        code: only certificates with this setting code; any unless given.
+        code: only certificates with this setting code; unless given any, and of those that are
+            optimised the better one of the codes joint and full.
         soundness: σ.
         completeness: wanted probability that a device as expected is accepted.
         progress: is told (stage, done, total) of an optimisation.
@@ -93,9 +94,10 @@ def best_plan(
             completeness=completeness,
         )
     if certificate == "optimised":
-        found = _optimised(runs, epsilon, behaviour, code or joint_code(), soundness, progress)
-        if found is not None:
-            return planned(found)
+        codes = (joint_code(), full_code()) if code is None else (code,)
+        found = [_optimised(runs, epsilon, behaviour, c, soundness, progress) for c in codes]
+        if made := [planned(c) for c in found if c is not None]:
+            return max(made, key=lambda p: p.output_bits)
     elif certificate != "best":
         raise InputError(f"certificate {certificate!r} is unknown, expected {', '.join(CHOICES)}")
     plans = []

@@ -69,7 +69,7 @@ def verify(file: str, as_json: bool) -> int:
     type=click.Choice(list(CODES)),
     default="joint",
     show_default=True,
-    help="Setting code.",
+    help="Setting code; 'joint' gives most at low noise, 'full' tolerates most.",
 )
 @click.option(
     "--starred",
@@ -149,8 +149,8 @@ def _code(name: str, starred: str) -> Any:
     pair = pair_index(u1, u2)
     if pair == STARRED_SETTING:
         return CODES[name]()
-    if name == "joint":
-        raise InputError("setting code 'joint' is made for the starred pair 1,3")
+    if name in ("joint", "full"):
+        raise InputError(f"setting code {name!r} is made for the starred pair 1,3")
     maker: Any = CODES[name]
     code: SettingCode = maker(pair)
     return code

@@ -114,7 +114,7 @@ def test_a_plan_for_a_noisy_device_certifies_nothing(ksamp, tmp_path):
     assert answer.json["accepted"] is False
     assert "nothing can be certified" in answer.json["reasons"][0]
     assert answer.json["least_runs"] is None
-    assert 0.01 < answer.json["largest_white_noise"] < 0.05
+    assert 0.03 < answer.json["largest_white_noise"] < 0.2
     assert not list(tmp_path.iterdir())
     text = ksamp("plan", "--noise", "white=0.2")
     assert text.status == 3

@@ -16,6 +16,7 @@ from protocol.setting_code import (
     CODES,
     SettingCode,
     default_code,
+    full_code,
     joint_code,
     plain_code,
     sv_maximum,
@@ -106,6 +107,8 @@ def test_default_code_stars_one_pair_and_keeps_the_others_possible(epsilon):
 
 
 def test_default_and_plain_codes_use_all_settings_and_decode_bits_alice_first():
+    assert full_code().settings_used.all()
+    assert full_code().bits_per_run == 7
     for name in ("default", "plain"):
         code = CODES[name]()
         assert code.settings_used.all()
