@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +129,11 @@ def best_plan(
             f"{epsilon:g} ships with ksamp; one can be optimised"
         )
     # Without any output, the plan that comes nearest says best what is missing.
-    return max(plans, key=lambda p: (p.output_bits, p.min_entropy_bits, p.expected_score))
+    best = max(plans, key=lambda p: (p.output_bits, p.min_entropy_bits, p.expected_score))
+    if best.reason is not None and len(plans) > 1:
+        tried = len(rated) + len(plans) - len(rated[:_FINALISTS])
+        best = replace(best, reason=f"best of {tried} certificates: {best.reason}")
+    return best
 
 
 def _same_code(a: SettingCode, b: SettingCode) -> bool:
