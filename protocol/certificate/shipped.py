@@ -16,12 +16,15 @@ _FOLDER = "data/shipped"
 
 
 @cache
-def _names() -> tuple[tuple[float, str], ...]:
-    """(ε, file name) of every shipped certificate, by rising ε."""
+def _names() -> tuple[tuple[float, str, str], ...]:
+    """(ε, what it is made for, file name) of every shipped certificate, by rising ε."""
     folder = resources.files("protocol.certificate").joinpath(_FOLDER)
-    names = [entry.name for entry in folder.iterdir() if entry.name.endswith(".json")]
-    # code-e0.01-w0.001.json
-    return tuple(sorted((float(name.split("-")[1][1:]), name) for name in names))
+    found = []
+    for entry in folder.iterdir():
+        if entry.name.endswith(".json"):
+            code, epsilon, noise = entry.name.removesuffix(".json").split("-", 2)
+            found.append((float(epsilon[1:]), f"{code} {noise}", entry.name))
+    return tuple(sorted(found))
 
 
 @cache
@@ -31,9 +34,13 @@ def _read(name: str) -> TableCertificate:
 
 
 def shipped_certificates(epsilon: float) -> list[TableCertificate]:
-    """The certificates that cover ε-SV sources most closely: those of the least ε' ≥ `epsilon`.
+    """For each code and noise the certificate that covers ε-SV sources most closely.
 
-    An ε-SV source is an ε'-SV source for every ε' ≥ ε.  Empty if none covers `epsilon`.
+    That is the one of the least ε' ≥ `epsilon`: an ε-SV source is an ε'-SV source for every
+    ε' ≥ ε.  Empty if none covers `epsilon`.
     """
-    covering = [entry for entry in _names() if entry[0] >= epsilon]
-    return [_read(name) for value, name in covering if value == covering[0][0]]
+    closest: dict[str, str] = {}
+    for value, purpose, name in _names():
+        if value >= epsilon:
+            closest.setdefault(purpose, name)
+    return [_read(name) for name in closest.values()]
