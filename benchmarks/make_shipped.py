@@ -24,6 +24,10 @@ WANTED = {
         **dict.fromkeys((0, 0.001, 0.01, 0.02), _QUIET + _LOUD),
         **dict.fromkeys((0.05, 0.1, 0.15, 0.2, 0.3), _QUIET),
     },
+    "compact": {
+        **dict.fromkeys((0.01, 0.02, 0.05), (*_QUIET, *_LOUD)),
+        **dict.fromkeys((0.1, 0.15, 0.2, 0.25, 0.3), _QUIET),
+    },
     "full": dict.fromkeys((0, 0.005, 0.01, 0.02, 0.03, 0.05), (3e-2, *_LOUD)),
     "default": dict.fromkeys((0, 0.01, 0.05, 0.1, 0.2), (1e-3, 1e-2)),
 }

@@ -25,13 +25,13 @@ from protocol.plan import (
     plan_run,
 )
 from protocol.score import ScoreCertificate
-from protocol.setting_code import SettingCode, check_epsilon, default_code, full_code, joint_code
+from protocol.setting_code import JOINT_CODES, SettingCode, check_epsilon, default_code
 from qdevices.game import STARRED_SETTING, honest_table, with_white_noise
 
 #: Ways to choose a certificate, by the name that the command line uses.
 CHOICES = ("best", "closed-form", "optimised")
 #: Shipped certificates that are planned in full, the best by estimate.
-_FINALISTS = 2
+_FINALISTS = 3
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,10 +54,10 @@ def best_plan(
         epsilon: ε of the source.
         behaviour: P(x|u) expected of the device, (81, 16).
         certificate: "best", the closed form or a shipped certificate, whichever gives more;
-            "closed-form"; "optimised", made now for just this n, ε and behaviour (some seconds);
+            "closed-form"; "optimised", made now for just this n, ε and behaviour (half a minute);
             or a certificate.
         code: only certificates with this setting code; unless given any, and of those that are
-            optimised the better one of the codes joint and full.
+            optimised the best of `setting_code.JOINT_CODES`.
         soundness: σ.
         completeness: wanted probability that a device as expected is accepted.
         progress: is told (stage, done, total) of an optimisation.
@@ -95,10 +95,9 @@ def best_plan(
             completeness=completeness,
         )
     if certificate == "optimised":
-        codes = (joint_code(), full_code()) if code is None else (code,)
-        found = [_optimised(runs, epsilon, behaviour, c, soundness, progress) for c in codes]
-        if made := [planned(c) for c in found if c is not None]:
-            return max(made, key=lambda p: p.output_bits)
+        made = _optimised(runs, epsilon, behaviour, code, soundness, progress)
+        if made is not None:
+            return planned(made)
     elif certificate != "best":
         raise InputError(f"certificate {certificate!r} is unknown, expected {', '.join(CHOICES)}")
     plans = []
@@ -151,14 +150,15 @@ def _optimised(
     runs: int,
     epsilon: float,
     behaviour: NDArray[np.float64],
-    code: SettingCode,
+    code: SettingCode | None,
     soundness: float,
     progress: Progress | None,
 ) -> TableCertificate | None:
     # The optimiser is imported only when it is wanted.
-    from protocol.certificate.optimise import optimise, optimised_certificate
+    from protocol.certificate.optimise import optimise_codes, optimised_certificate
 
-    found = optimise(runs, epsilon, behaviour, code, soundness=soundness, progress=progress)
+    codes = JOINT_CODES if code is None else (code,)
+    found = optimise_codes(runs, epsilon, behaviour, codes, soundness=soundness, progress=progress)
     return None if found is None else optimised_certificate(found)
 
 

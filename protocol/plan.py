@@ -365,7 +365,7 @@ def best_closed_form(
 
 
 def estimated_output(
-    runs: int,
+    runs: int | None,
     log2_factors: NDArray[np.float64],
     joint: NDArray[np.float64],
     beta: float,
@@ -373,11 +373,13 @@ def estimated_output(
 ) -> float:
     """About how many bits a table gives; negative when it gives none.
 
+    For n → ∞ (None) bits of min-entropy a run.
+
     The score by its normal approximation with 3 standard deviations, and m ≈ (k₂ − const)/3 of
     Raz.  Only choices between sound certificates rest on it.
 
     Args:
-        runs: n.
+        runs: n; None for n → ∞.
         log2_factors: log₂F, (81, 16).
         joint: expected probabilities of setting and outcome, (81, 16).
         beta: β of the table.
@@ -385,6 +387,8 @@ def estimated_output(
     """
     finite = np.where(joint > 0, log2_factors, 0.0)
     mean = float((joint * finite).sum())
+    if runs is None:
+        return mean / beta
     deviation = math.sqrt(max(0.0, float((joint * finite**2).sum()) - mean**2))
     score = runs * mean - 3 * math.sqrt(runs) * deviation
     return ((score - soundness) / beta - 2 * soundness - 90) / (3 + 1 / beta)

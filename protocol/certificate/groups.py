@@ -45,6 +45,13 @@ def box_stabiliser(group: Group, setting: int, *vectors: NDArray[np.generic]) ->
     return group[keep]
 
 
+def keeping_parties(group: Group) -> Group:
+    """The elements of `group` that do not exchange the parties."""
+    # Entries 0 and 1 are the same but for Bob's outcome, and then so are their images.
+    images = group[:, :2] % N_JOINT // N_OUTCOMES
+    return np.asarray(group[images[:, 0] == images[:, 1]])
+
+
 def slot_permutations(group: Group) -> NDArray[np.int64]:
     """The action of a group on the 648 marginal slots of `potentials`, shape (order, 648)."""
     result = np.empty((len(group), N_SLOTS), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Search for the certificate with the largest output: β, the starred pair and the setting code.
+"""Search for the certificate with the largest output, for a setting code or the best of several.
 
 For every β the best table is one linear programme (`table_program`).  The output, about
 (score − σ)/(1 + 3β) − const, rises with β as long as the factors can follow, so β is searched over
@@ -8,7 +8,7 @@ a logarithmic grid with few cases, then the table is made with all cases and pro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,11 @@ class Found:
     proof: Proof
     score_rate: float
     estimate: float | None
+
+    @property
+    def merit(self) -> float:
+        """What was maximised: the estimate, or for n → ∞ the rate."""
+        return self.score_rate if self.estimate is None else self.estimate
 
 
 def optimise(
@@ -117,6 +122,27 @@ def optimise(
     return Found(table, proof, rate, None if runs is None else merit)
 
 
+def optimise_codes(
+    runs: int | None,
+    epsilon: float,
+    behaviour: NDArray[np.float64],
+    codes: Iterable[SettingCode],
+    *,
+    soundness: float = 64,
+    grid: tuple[int, ...] = FINAL_GRID,
+    progress: Progress | None = None,
+) -> Found | None:
+    """The best of what `optimise` finds for several setting codes; None if it finds nothing.
+
+    Arguments and errors as in `optimise`.
+    """
+    found = [
+        optimise(runs, epsilon, behaviour, code, soundness=soundness, grid=grid, progress=progress)
+        for code in codes
+    ]
+    return max((f for f in found if f is not None), key=lambda f: f.merit, default=None)
+
+
 def _best_beta(
     merit: Callable[[int], float], code: SettingCode, epsilon: float, tell: Progress
 ) -> int:
@@ -149,31 +175,32 @@ def _best_beta(
 def _merit(table: Table, joint: NDArray[np.float64], runs: int | None, soundness: float) -> float:
     """What is maximised: output bits, or the rate when n → ∞."""
     log2_factors = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
-    beta = float(table.beta / 2**BETA_BITS)
-    if runs is None:
-        return float((joint * log2_factors).sum()) / beta
-    return estimated_output(runs, log2_factors, joint, beta, soundness)
+    return estimated_output(runs, log2_factors, joint, table.beta / 2**BETA_BITS, soundness)
 
 
 def largest_noise(
     runs: int | None,
     epsilon: float,
-    code: SettingCode,
+    codes: Iterable[SettingCode],
     *,
     soundness: float = 64,
     precision: float = 0.1,
     progress: Progress | None = None,
 ) -> float | None:
-    """Largest white noise, to a relative `precision`, at which `optimise` certifies something.
+    """Largest white noise at which `optimise` certifies something with one of the codes.
 
-    None if it certifies nothing even without noise.  The adversary's best answer to white noise
-    does not hinge on fine cases, so the coarse grid of the search is used.
+    To a relative `precision`; None if it certifies nothing even without noise.  The adversary's
+    best answer to white noise does not hinge on fine cases, so the coarse grid of the search is
+    used.
     """
+    listed = tuple(codes)
 
     def works(noise: float) -> bool:
         table = with_white_noise(honest_table(), noise)
-        found = optimise(runs, epsilon, table, code, soundness=soundness, grid=SEARCH_GRID)
-        return found is not None
+        return any(
+            optimise(runs, epsilon, table, code, soundness=soundness, grid=SEARCH_GRID)
+            for code in listed
+        )
 
     tell = progress or (lambda stage, done, total: None)
     weak, strong = math.log(1e-6), 0.0

@@ -16,8 +16,16 @@ from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
 from protocol.errors import InputError
-from protocol.plan import check_count
-from protocol.setting_code import CODES, check_epsilon
+from protocol.plan import check_count, check_demands
+from protocol.setting_code import (
+    CODES,
+    JOINT_CODES,
+    SettingCode,
+    check_epsilon,
+    default_code,
+    plain_code,
+)
+from qdevices.game import STARRED_SETTING, pair_index
 
 
 @click.group("certificate")
@@ -66,10 +74,11 @@ def verify(file: str, as_json: bool) -> int:
 @click.option(
     "--code",
     "code_name",
-    type=click.Choice(list(CODES)),
-    default="joint",
+    type=click.Choice(["best", "search", *CODES]),
+    default="best",
     show_default=True,
-    help="Setting code; 'joint' gives most at low noise, 'full' tolerates most.",
+    help="Setting code: 'best' of joint, compact and full; 'search' looks for pairs, words and "
+    "starred pair anew (minutes); or one by its name.",
 )
 @click.option(
     "--starred",
@@ -77,7 +86,8 @@ def verify(file: str, as_json: bool) -> int:
     default="1,3",
     show_default=True,
     metavar="U1,U2",
-    help="Starred pair u0 in the paper's labels; other than 1,3 for the codes default and plain.",
+    help="Starred pair u0 in the paper's labels; other than 1,3 for the codes default and plain. "
+    "'search' tries all three classes of pairs.",
 )
 @click.option("--out", type=click.Path(), required=True, metavar="FILE", help="Where to write it.")
 @options.json_option
@@ -93,29 +103,39 @@ def optimise_command(
 ) -> int:
     """Find the best certificate for a source, a noise and a number of runs, and write it.
 
-    Takes about 15 s.  Exit code 0: written; 3: nothing can be certified, with the nearest
+    Takes about half a minute.  Exit code 0: written; 3: nothing can be certified, with the nearest
     request at which something could be; 2: bad input.
     """
     check_epsilon(epsilon)
     count = _runs(runs)
-    code = _code(code_name, starred)
+    if count is not None:
+        check_demands(count, soundness, 0.5)
+    chosen = _code(code_name, starred)
     if Path(out).exists():
         raise InputError(f"certificate file {out!r} exists, expected a new name")
     behaviour = expected_behaviour(noise)
-    from protocol.certificate.optimise import largest_noise, optimise, optimised_certificate
+    from protocol.certificate.code_search import search_codes
+    from protocol.certificate.optimise import largest_noise, optimise_codes, optimised_certificate
 
     with ProgressBar() as progress:
-        found = optimise(count, epsilon, behaviour, code, soundness=soundness, progress=progress)
+        codes: tuple[SettingCode, ...] = JOINT_CODES if chosen is None else (chosen,)
+        if code_name == "search":
+            rated = search_codes(count, epsilon, behaviour, soundness=soundness, progress=progress)
+            codes = tuple(r.code for r in rated[:1]) + JOINT_CODES
+        found = optimise_codes(
+            count, epsilon, behaviour, codes, soundness=soundness, progress=progress
+        )
         if found is None:
-            nearest = largest_noise(count, epsilon, code, soundness=soundness, progress=progress)
+            nearest = largest_noise(count, epsilon, codes, soundness=soundness, progress=progress)
             advice = (
                 f"the nearest that can be is white={nearest:.2g}"
                 if nearest
                 else "not even without noise"
             )
+            what = "any setting code tried" if chosen is None else f"setting code {chosen.name!r}"
             click.echo(
                 f"nothing can be certified at epsilon {epsilon:g}, noise {noise} and "
-                f"{runs} runs with setting code {code.name!r}; {advice}"
+                f"{runs} runs with {what}; {advice}"
             )
             return 3
     certificate = optimised_certificate(found, noise=noise, runs=count, soundness=soundness)
@@ -138,22 +158,21 @@ def _runs(text: str) -> int | None:
     return check_count("runs", options.Count().convert(text, None, None))
 
 
-def _code(name: str, starred: str) -> Any:
-    from protocol.setting_code import SettingCode
-    from qdevices.game import STARRED_SETTING, pair_index
-
+def _code(name: str, starred: str) -> SettingCode | None:
+    """The code of that name at a starred pair; None for "best" and "search"."""
     try:
         u1, u2 = (int(label) for label in starred.strip("()").split(","))
     except ValueError:
         raise InputError(f"starred pair {starred!r} is not understood, expected U1,U2") from None
     pair = pair_index(u1, u2)
-    if pair == STARRED_SETTING:
-        return CODES[name]()
-    if name in ("joint", "full"):
-        raise InputError(f"setting code {name!r} is made for the starred pair 1,3")
-    maker: Any = CODES[name]
-    code: SettingCode = maker(pair)
-    return code
+    if name in ("default", "plain"):
+        return {"default": default_code, "plain": plain_code}[name](pair)
+    if pair != STARRED_SETTING:
+        raise InputError(
+            f"setting code {name!r} does not go with the starred pair {starred}, expected the code "
+            "default or plain"
+        )
+    return CODES[name]() if name in CODES else None
 
 
 def _facts(certificate: TableCertificate) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_what_cannot_be_certified_is_none():
 
 
 def test_the_largest_noise_is_an_edge():
-    largest = largest_noise(None, 0.1, joint_code(), precision=0.3)
+    largest = largest_noise(None, 0.1, [joint_code()], precision=0.3)
     assert 0.01 < largest < 0.3
     for factor, works in ((1 / 1.4, True), (1.4, False)):
         behaviour = with_white_noise(honest_table(), largest * factor)
