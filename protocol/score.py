@@ -123,6 +123,8 @@ class ScoreCertificate:
         Raises:
             InputError: missing or unusable entries, or a proof that does not hold.
         """
+        if not isinstance(data, Mapping):
+            raise InputError(f"the certificate is {data!r:.40}, expected a JSON object")
         if data.get("kind") != "closed-form":
             from protocol.certificate.file import from_json
 
@@ -132,7 +134,7 @@ class ScoreCertificate:
             return closed_form(code, float(data["epsilon"]), float(data["beta"]))
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the certificate is unusable: {error!r}") from None
 
 
