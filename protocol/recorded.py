@@ -8,7 +8,11 @@ any order and the paper's labels, settings 1..9 and outcomes 1..4.
 from __future__ import annotations
 
 import csv
+import io
+import re
+import tokenize
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ from protocol.errors import InputError
 from qdevices.game import N_OUTCOMES, N_SETTINGS
 
 _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
+_LABEL = re.compile("[0-9]{1,9}")
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -32,13 +37,14 @@ def load_array(path: str | Path, labels: int, what: str) -> NDArray[np.uint8]:
         InputError: the file cannot be read, or its dtype, shape or a value is wrong.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        # Mapping, unlike loading, knows no pickled objects at all.
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except io.UnsupportedOperation:
+        raise InputError(f"{what} file {str(path)!r} is a pipe, expected a regular file") from None
     except OSError as error:
         raise InputError(f"{what} file {str(path)!r} cannot be read: {error.strerror}") from None
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError):
         raise InputError(f"{what} file {str(path)!r} is no .npy array of numbers") from None
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{what} file {str(path)!r} is an archive, expected one .npy array")
     if array.dtype.kind not in "iu":
         raise InputError(
             f"{what} file {str(path)!r} has dtype {array.dtype}, expected uint8 or another integer"
@@ -75,6 +81,8 @@ def load_pair(settings: str | Path, outcomes: str | Path) -> Runs:
 def load_csv(path: str | Path) -> Runs:
     """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
 
+    Other columns, empty lines, quotes, a byte order mark and either end of line do not matter.
+
     Raises:
         InputError: the file cannot be read, lacks a column, or has a label out of range (with
             its line).
@@ -84,7 +92,8 @@ def load_csv(path: str | Path) -> Runs:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)
-            header = [column.strip() for column in next(reader, [])]
+            rows = (row for row in reader if any(field.strip() for field in row))
+            header = [column.strip() for column in next(rows, [])]
             places = []
             for column, _ in _CSV_COLUMNS:
                 if header.count(column) != 1:
@@ -93,15 +102,13 @@ def load_csv(path: str | Path) -> Runs:
                         "expected u1,u2,x1,x2"
                     )
                 places.append(header.index(column))
-            for row in reader:
-                if not row:
-                    continue
+            for row in rows:
                 labels = []
                 for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
                     text = row[place].strip() if place < len(row) else ""
-                    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= bound):
+                    if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
                         raise InputError(
-                            f"CSV {name!r} line {reader.line_num}: {column} is {text!r}, "
+                            f"CSV {name!r} line {reader.line_num}: {column} is {text!r:.40}, "
                             f"expected 1..{bound}"
                         )
                     labels.append(int(text) - 1)
