@@ -218,6 +218,9 @@ def _justified(plan: Plan) -> Plan:
             raise InputError(f"the plan's {name} is {value}, expected 0..{most}")
     if math.isnan(plan.score_least):
         raise InputError("the plan's score_least is nan, expected a number of bits")
+    for name in ("expected_losing", "expected_event", "expected_paper_event"):
+        if not -_ROUNDING <= (rate := getattr(plan, name)) <= 1 + _ROUNDING:
+            raise InputError(f"the plan's {name} is {rate}, expected a probability")
     given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
     room = _ROUNDING * max(1.0, abs(given))
     if not plan.min_entropy_bits <= max(0.0, given) + room:

@@ -128,6 +128,7 @@ _EDITS = [
     ({"capacity": -5}, "capacity is -5, expected 0"),
     ({"capacity": 90_000}, "too many for"),
     ({"losing_limit": math.inf}, "unusable: OverflowError"),
+    ({"expected_paper_event": math.nan}, "expected_paper_event is nan, expected a probability"),
     ({"certificate": ["closed-form"]}, "expected a JSON object"),
     ({"extractor.output_bits": 5000}, "extractor's output is 5000"),
     ({"extractor.log2_error": -6000.0}, "promises an extractor's error of 2.-6000"),
