@@ -46,7 +46,14 @@ from numpy.typing import NDArray
 
 from protocol.errors import InputError
 from protocol.setting_code import SettingCode, check_epsilon
-from qdevices.game import N_JOINT, N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
+from qdevices.game import (
+    N_JOINT,
+    N_PAIRS,
+    STARRED_SETTING,
+    losing_table,
+    pair_label,
+    starred_outcomes,
+)
 
 #: Coefficients of (LP) in design 4.2 at u0 = (1,3): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
 S = 1 / 5
@@ -156,14 +163,14 @@ def closed_form(code: SettingCode, epsilon: float, beta: float) -> ScoreCertific
     check_epsilon(epsilon)
     if code.starred != STARRED_SETTING:
         raise InputError(
-            f"the closed-form certificate needs the starred pair {STARRED_SETTING}, "
-            f"code {code.name!r} has {code.starred}"
+            f"the closed-form certificate needs the starred pair {pair_label(STARRED_SETTING)}, "
+            f"code {code.name!r} has {pair_label(code.starred)}"
         )
     if not code.settings_used.all():
         missing = int(np.flatnonzero(~code.settings_used)[0])
         raise InputError(
             f"the closed-form certificate tests all 81 pairs, code {code.name!r} has no word "
-            f"for pair {missing}"
+            f"for pair {pair_label(missing)}"
         )
     rho = code.rho(epsilon)
     if not 0 < beta <= 1 or beta * C * rho.max() >= 1:
