@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from qdevices.game import N_OUTCOMES, N_SETTINGS
 
 _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
 _LABEL = re.compile("[0-9]{1,9}")
+_REPORT = 1 << 16  # rows between two reports of progress
+Progress = Callable[[str, int, int], None]
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -78,10 +82,14 @@ def load_pair(settings: str | Path, outcomes: str | Path) -> Runs:
     return u, x
 
 
-def load_csv(path: str | Path) -> Runs:
+def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
     """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
 
     Other columns, empty lines, quotes, a byte order mark and either end of line do not matter.
+
+    Args:
+        path: the file.
+        progress: is told (stage, bytes read, bytes in all) if it is a regular file.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has a label out of range (with
@@ -90,9 +98,11 @@ def load_csv(path: str | Path) -> Runs:
     name = str(path)
     u, x = bytearray(), bytearray()
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            rows = (row for row in reader if any(field.strip() for field in row))
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size if Path(path).is_file() else 0
+            text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
+            reader = csv.reader(text, skipinitialspace=True)
+            rows = (row for row in reader if any(row))
             header = [column.strip() for column in next(rows, [])]
             places = []
             for column, _ in _CSV_COLUMNS:
@@ -102,18 +112,26 @@ def load_csv(path: str | Path) -> Runs:
                         "expected u1,u2,x1,x2"
                     )
                 places.append(header.index(column))
+            first, second, third, fourth = places
+            setting, outcome = (
+                {str(k + 1): k for k in range(bound)} for bound in (N_SETTINGS, N_OUTCOMES)
+            )
             for row in rows:
-                labels = []
-                for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
-                    text = row[place].strip() if place < len(row) else ""
-                    if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
-                        raise InputError(
-                            f"CSV {name!r} line {reader.line_num}: {column} is {text!r:.40}, "
-                            f"expected 1..{bound}"
-                        )
-                    labels.append(int(text) - 1)
+                try:
+                    labels = (
+                        setting[row[first]],
+                        setting[row[second]],
+                        outcome[row[third]],
+                        outcome[row[fourth]],
+                    )
+                except (KeyError, IndexError):  # spaces, leading zeros, or an error
+                    if not any(field.strip() for field in row):
+                        continue
+                    labels = _labels(row, places, f"CSV {name!r} line {reader.line_num}")
                 u.append(N_SETTINGS * labels[0] + labels[1])
                 x.append(N_OUTCOMES * labels[2] + labels[3])
+                if progress is not None and size and not len(u) % _REPORT:
+                    progress("reading", min(file.tell(), size), size)
     except OSError as error:
         raise InputError(f"CSV {name!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -123,3 +141,19 @@ def load_csv(path: str | Path) -> Runs:
     if not u:
         raise InputError(f"CSV {name!r} has no runs")
     return np.frombuffer(bytes(u), dtype=np.uint8), np.frombuffer(bytes(x), dtype=np.uint8)
+
+
+def _labels(row: list[str], places: list[int], where: str) -> tuple[int, int, int, int]:
+    """The four labels of a row, counted from 0.
+
+    Raises:
+        InputError: a label out of range.
+    """
+    labels = []
+    for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
+        text = row[place].strip() if place < len(row) else ""
+        if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
+            raise InputError(f"{where}: {column} is {text!r:.40}, expected 1..{bound}")
+        labels.append(int(text) - 1)
+    u1, u2, x1, x2 = labels
+    return u1, u2, x1, x2

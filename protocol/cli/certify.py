@@ -131,7 +131,8 @@ def command(
             "run order, or --allow-grouped for a device known to have no memory"
         )
     if csv_file is not None and settings is None and outcomes is None:
-        u, x = load_csv(csv_file)
+        with ProgressBar() as progress:
+            u, x = load_csv(csv_file, progress)
     elif csv_file is None and settings is not None and outcomes is not None:
         u, x = load_pair(settings, outcomes)
     else:

@@ -125,3 +125,15 @@ def test_a_csv_as_a_spreadsheet_writes_it(tmp_path):
     settings, outcomes = load_csv(path)
     assert settings.tolist() == [2, 80]
     assert outcomes.tolist() == [3, 12]
+
+
+def test_progress_of_a_long_csv_grows_to_its_end(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("u1,u2,x1,x2\n" + "1,3,1,4\n" * 140_000)
+    told = []
+    settings, _ = load_csv(path, lambda *step: told.append(step))
+    assert len(settings) == 140_000
+    assert len(told) == 2
+    assert told == sorted(told)
+    size = path.stat().st_size
+    assert all(stage == "reading" and 0 < done <= total == size for stage, done, total in told)
