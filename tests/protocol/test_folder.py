@@ -119,6 +119,14 @@ def test_names_that_the_system_refuses_are_one_line(tmp_path):
         folder.check_target(tmp_path / ("a" * 300))
 
 
+def test_a_parent_without_permission_to_write_is_named(tmp_path, monkeypatch):
+    # Permissions do not bind the superuser, as whom tests may run.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match=f"folder '{tmp_path}' is not writable"):
+        _write(tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_records_of_something_else_are_refused(tmp_path):
     (tmp_path / "run.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match="is no JSON"):
