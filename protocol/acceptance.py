@@ -86,7 +86,7 @@ class Tally:
 def check_settings(
     counts: NDArray[np.int64], code: SettingCode, epsilon: float, log2_rarity: float = -40
 ) -> None:
-    """Check that recorded settings can have come from `code` and an ε-SV source at all.
+    """Check that settings can have come from `code` and an ε-SV source at all.
 
     Whatever an ε-SV source does, the number of runs with a pair is stochastically between
     binomials with the pair's extreme probabilities.  A count that is rarer than 2**log2_rarity
@@ -110,7 +110,33 @@ def check_settings(
         raise InputError(
             f"setting pair {pair_label(pair)} occurs in {counts[pair]} of {runs} runs, but "
             f"setting code {code.name!r} and any source of epsilon {epsilon:g} give between "
-            f"{least[pair]:.0f} and {most[pair]:.0f}; were the settings chosen with another code?"
+            f"{least[pair]:.0f} and {most[pair]:.0f}; were the settings chosen with another code, "
+            "or is the source weaker?"
+        )
+
+
+def check_fresh(
+    extractor_bits: NDArray[np.uint8], code: SettingCode, settings: NDArray[np.uint8]
+) -> None:
+    """Check that the extractor was not given the very bits that chose the settings.
+
+    The devices know those.  Honest fresh bits decode to the recorded settings with a probability
+    that is exponentially small in the runs compared.
+
+    Args:
+        extractor_bits: the source's bits for the extractor, (k,) uint8.
+        code: the setting code.
+        settings: the settings in run order, (n,) uint8.
+
+    Raises:
+        InputError: they decode to the settings, run after run.
+    """
+    runs = min(len(settings), len(extractor_bits) // code.bits_per_run)
+    decoded = code.decode(extractor_bits[: runs * code.bits_per_run])
+    if runs and np.array_equal(decoded, settings[:runs]):
+        raise InputError(
+            f"the first {runs * code.bits_per_run} bits for the extractor are those that chose the "
+            "settings, expected fresh bits of the source"
         )
 
 

@@ -32,6 +32,8 @@ from qdevices.game import STARRED_SETTING, honest_table, with_white_noise
 CHOICES = ("best", "closed-form", "optimised")
 #: Shipped certificates that are planned in full, the best by estimate.
 _FINALISTS = 3
+#: Plans that `nearest_feasible` tries, at most: both ends, and two bisections to 1 %.
+_TRIALS = 2 + 11 + 12
 
 Progress = Callable[[str, int, int], None]
 
@@ -171,6 +173,7 @@ def nearest_feasible(
     code: SettingCode | None = None,
     soundness: float = 64,
     completeness: float = 0.99,
+    progress: Progress | None = None,
 ) -> tuple[int | None, float | None]:
     """What would have to change for something to be certified.
 
@@ -181,8 +184,13 @@ def nearest_feasible(
         largest white noise (to 1 %; None if even the noiseless device gives nothing) at n runs.
     """
     choice = "best" if certificate == "optimised" else certificate
+    tried = 0
 
     def works(n: int, table: NDArray[np.float64]) -> bool:
+        nonlocal tried
+        if progress is not None:
+            progress("searching", tried, _TRIALS)
+        tried += 1
         plan = best_plan(
             n, epsilon, table, choice, code=code, soundness=soundness, completeness=completeness
         )

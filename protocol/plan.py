@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from protocol.errors import InputError
 from protocol.extract import raz
+from protocol.extract.bounds import Source1
 from protocol.score import ScoreCertificate, beta_limit, closed_form
 from protocol.setting_code import SettingCode, check_epsilon
 from protocol.tails import binomial_lower, binomial_upper, score_quantile
@@ -35,6 +36,8 @@ BITS_PER_OUTCOME = 4
 _SHARE_TESTS = 0.02
 _SHARE_CAPACITY = 0.01
 MAX_RUNS = 10**9
+#: Relative difference that the floating point of another machine may make.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,12 @@ class Plan:
         """Inverse of `to_json`; derived entries are recomputed.
 
         Raises:
-            InputError: missing or unusable entries.
+            InputError: missing or unusable entries, or an output that does not follow from the
+                thresholds, as in a plan that was edited.
         """
         try:
             certificate = ScoreCertificate.from_json(data["certificate"])
-            return cls(
+            plan = cls(
                 runs=check_count("runs", data["runs"]),
                 epsilon=_covered(certificate, float(data["epsilon"])),
                 soundness=float(data["soundness"]),
@@ -186,12 +190,92 @@ class Plan:
                 expected_event=float(data["expected_event"]),
                 expected_score=_or_minus_inf(data["expected_score"]),
                 expected_paper_event=float(data["expected_paper_event"]),
-                reason=data["reason"],
+                reason=None if data["reason"] is None else str(data["reason"]),
             )
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the plan is unusable: {error!r}") from None
+        return _justified(plan)
+
+
+def _justified(plan: Plan) -> Plan:
+    """Return `plan` if its output follows from its thresholds at its soundness.
+
+    A plan from a file may have been edited; whoever runs it would believe what it promises.
+
+    Raises:
+        InputError: otherwise, with both numbers that disagree.
+    """
+    check_demands(plan.runs, plan.soundness, plan.completeness)
+    for name, most in (
+        ("losing_limit", plan.runs),
+        ("event_least", plan.runs),
+        ("capacity", plan.runs),
+        ("output_bits", BITS_PER_OUTCOME * plan.runs),
+    ):
+        if not 0 <= (value := getattr(plan, name)) <= most:
+            raise InputError(f"the plan's {name} is {value}, expected 0..{most}")
+    if math.isnan(plan.score_least):
+        raise InputError("the plan's score_least is nan, expected a number of bits")
+    for name in ("expected_losing", "expected_event", "expected_paper_event"):
+        if not -_ROUNDING <= (rate := getattr(plan, name)) <= 1 + _ROUNDING:
+            raise InputError(f"the plan's {name} is {rate}, expected a probability")
+    given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
+    room = _ROUNDING * max(1.0, abs(given))
+    if not plan.min_entropy_bits <= max(0.0, given) + room:
+        raise InputError(
+            f"the plan promises {plan.min_entropy_bits:.1f} bits of min-entropy, the score "
+            f"threshold gives {given:.1f}"
+        )
+    extractor = plan.extractor
+    if extractor is None:
+        if plan.output_bits or plan.reason is None:
+            raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
+        return plan
+    source1 = Source1(extractor.source1_bits, epsilon=plan.epsilon)
+    for name, found, expected in (
+        ("reason for no output", plan.reason, None),
+        ("extractor's output", extractor.output_bits, plan.output_bits),
+        ("extractor's source 1", extractor.source1, source1),
+        ("extractor's strength", extractor.strong, "source1"),
+    ):
+        if found != expected:
+            raise InputError(f"the plan's {name} is {found}, expected {expected}")
+    if not BITS_PER_OUTCOME * plan.capacity <= extractor.length2 <= extractor.degree:
+        raise InputError(
+            f"the plan keeps {plan.capacity} outcomes, too many for {extractor.length2} bits over "
+            f"GF(2^{extractor.degree})"
+        )
+    if not 0 <= extractor.min_entropy2 <= given + room:
+        raise InputError(
+            f"the plan's {plan.output_bits} bits need {extractor.min_entropy2:.1f} bits of "
+            f"min-entropy, the score threshold gives {given:.1f}"
+        )
+    if not 1 <= extractor.levels <= extractor.degree:
+        raise InputError(
+            f"the plan's extractor has {extractor.levels} levels, expected 1..{extractor.degree}"
+        )
+    error = raz.log2_error(
+        extractor.field,
+        source1,
+        extractor.min_entropy2,
+        plan.output_bits,
+        extractor.moment,
+        extractor.levels,
+    )
+    if not error <= extractor.log2_error + _ROUNDING * abs(error):
+        raise InputError(
+            f"the plan promises an extractor's error of 2^{extractor.log2_error:.1f}, "
+            f"its parameters give 2^{error:.1f}"
+        )
+    worth = plan.soundness_log2
+    assert worth is not None
+    if not worth <= -plan.soundness + _ROUNDING * abs(error):
+        raise InputError(
+            f"the plan promises soundness 2^-{plan.soundness:g}, its numbers give 2^{worth:.1f}"
+        )
+    return plan
 
 
 def _covered(certificate: ScoreCertificate, epsilon: float) -> float:

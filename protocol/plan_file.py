@@ -32,13 +32,14 @@ def read_plan(path: str | Path) -> Plan:
     """Read a plan that `write_plan` wrote, or the plan of a `run.json`.
 
     Raises:
-        InputError: the file cannot be read or holds no plan.
+        InputError: the file cannot be read, holds no plan, or one whose output does not follow
+            from its thresholds.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"plan file {str(path)!r} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"plan file {str(path)!r} is no JSON: {error}") from None
     if not isinstance(data, dict) or "plan" not in data or data.get("version") != VERSION:
         raise InputError(f"plan file {str(path)!r} holds no plan of version {VERSION}")

@@ -8,7 +8,13 @@ any order and the paper's labels, settings 1..9 and outcomes 1..4.
 from __future__ import annotations
 
 import csv
+import io
+import os
+import re
+import tokenize
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +23,9 @@ from protocol.errors import InputError
 from qdevices.game import N_OUTCOMES, N_SETTINGS
 
 _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
+_LABEL = re.compile("[0-9]{1,9}")
+_REPORT = 1 << 16  # rows between two reports of progress
+Progress = Callable[[str, int, int], None]
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -32,13 +41,14 @@ def load_array(path: str | Path, labels: int, what: str) -> NDArray[np.uint8]:
         InputError: the file cannot be read, or its dtype, shape or a value is wrong.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        # Mapping, unlike loading, knows no pickled objects at all.
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except io.UnsupportedOperation:
+        raise InputError(f"{what} file {str(path)!r} is a pipe, expected a regular file") from None
     except OSError as error:
         raise InputError(f"{what} file {str(path)!r} cannot be read: {error.strerror}") from None
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError):
         raise InputError(f"{what} file {str(path)!r} is no .npy array of numbers") from None
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{what} file {str(path)!r} is an archive, expected one .npy array")
     if array.dtype.kind not in "iu":
         raise InputError(
             f"{what} file {str(path)!r} has dtype {array.dtype}, expected uint8 or another integer"
@@ -72,8 +82,14 @@ def load_pair(settings: str | Path, outcomes: str | Path) -> Runs:
     return u, x
 
 
-def load_csv(path: str | Path) -> Runs:
+def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
     """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
+
+    Other columns, empty lines, quotes, a byte order mark and either end of line do not matter.
+
+    Args:
+        path: the file.
+        progress: is told (stage, bytes read, bytes in all) if it is a regular file.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has a label out of range (with
@@ -82,9 +98,12 @@ def load_csv(path: str | Path) -> Runs:
     name = str(path)
     u, x = bytearray(), bytearray()
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            header = [column.strip() for column in next(reader, [])]
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size if Path(path).is_file() else 0
+            text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
+            reader = csv.reader(text, skipinitialspace=True)
+            rows = (row for row in reader if any(row))
+            header = [column.strip() for column in next(rows, [])]
             places = []
             for column, _ in _CSV_COLUMNS:
                 if header.count(column) != 1:
@@ -93,20 +112,26 @@ def load_csv(path: str | Path) -> Runs:
                         "expected u1,u2,x1,x2"
                     )
                 places.append(header.index(column))
-            for row in reader:
-                if not row:
-                    continue
-                labels = []
-                for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
-                    text = row[place].strip() if place < len(row) else ""
-                    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= bound):
-                        raise InputError(
-                            f"CSV {name!r} line {reader.line_num}: {column} is {text!r}, "
-                            f"expected 1..{bound}"
-                        )
-                    labels.append(int(text) - 1)
+            first, second, third, fourth = places
+            setting, outcome = (
+                {str(k + 1): k for k in range(bound)} for bound in (N_SETTINGS, N_OUTCOMES)
+            )
+            for row in rows:
+                try:
+                    labels = (
+                        setting[row[first]],
+                        setting[row[second]],
+                        outcome[row[third]],
+                        outcome[row[fourth]],
+                    )
+                except (KeyError, IndexError):  # spaces, leading zeros, or an error
+                    if not any(field.strip() for field in row):
+                        continue
+                    labels = _labels(row, places, f"CSV {name!r} line {reader.line_num}")
                 u.append(N_SETTINGS * labels[0] + labels[1])
                 x.append(N_OUTCOMES * labels[2] + labels[3])
+                if progress is not None and size and not len(u) % _REPORT:
+                    progress("reading", min(file.tell(), size), size)
     except OSError as error:
         raise InputError(f"CSV {name!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -116,3 +141,19 @@ def load_csv(path: str | Path) -> Runs:
     if not u:
         raise InputError(f"CSV {name!r} has no runs")
     return np.frombuffer(bytes(u), dtype=np.uint8), np.frombuffer(bytes(x), dtype=np.uint8)
+
+
+def _labels(row: list[str], places: list[int], where: str) -> tuple[int, int, int, int]:
+    """The four labels of a row, counted from 0.
+
+    Raises:
+        InputError: a label out of range.
+    """
+    labels = []
+    for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
+        text = row[place].strip() if place < len(row) else ""
+        if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
+            raise InputError(f"{where}: {column} is {text!r:.40}, expected 1..{bound}")
+        labels.append(int(text) - 1)
+    u1, u2, x1, x2 = labels
+    return u1, u2, x1, x2

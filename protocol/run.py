@@ -15,13 +15,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from protocol.acceptance import Tally
+from protocol.acceptance import Tally, check_settings
 from protocol.errors import InputError
 from protocol.extract import raz
 from protocol.plan import Plan
 from protocol.sources import Source
 from qdevices.device import Device
-from qdevices.game import pair_label, paper_event
+from qdevices.game import paper_event
 
 #: Runs handled at a time; memory beyond the counts is a few bytes for each of these.
 BLOCK = 1 << 18
@@ -85,18 +85,12 @@ def judge(plan: Plan, tally: Tally) -> Verdict:
     """Apply the tests and the certificate of `plan` to the counted runs.
 
     Raises:
-        InputError: a number of runs other than planned, or a setting pair that the plan's code
-            never selects.
+        InputError: a number of runs other than planned, or settings that cannot have come from
+            the plan's code and ε-SV bits.
     """
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")
-    counts = tally.counts.sum(axis=1)
-    if (strange := np.flatnonzero((counts > 0) & ~plan.code.settings_used)).size:
-        pair = int(strange[0])
-        raise InputError(
-            f"{counts[pair]} runs have the setting pair {pair_label(pair)}, "
-            f"which setting code {plan.code.name!r} never selects"
-        )
+    check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)
     lost, starred = tally.losing_count(), tally.event_count(plan.event)
     score = plan.certificate.score(tally.counts, tally.overflow)
     reasons = []

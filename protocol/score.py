@@ -18,8 +18,8 @@ of u0 = (1,3) with squared overlap ¼.  For every no-signalling box and every ou
 
     P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u,    S = 1/5, C = 1/10                              (LP)
 
-(a linear programme; the tests solve it).  With ρ(u) = sup ν(u0)/ν(u) over ε-SV sources, 0 < β ≤ 1,
-βCρ(u) < 1, F_lo = 1 − βC, s = F_lo·S, c = F_lo·C the table
+(a linear programme; the tests prove it in whole numbers).  With ρ(u) = sup ν(u0)/ν(u) over ε-SV
+sources, 0 < β ≤ 1, βCρ(u) < 1, F_lo = 1 − βC, s = F_lo·S, c = F_lo·C the table
 
     F = 1 + βs on (u0, X*);  1 − βc if lost at u0;  1 − βcρ(u) if lost at u ≠ u0;  1 otherwise
 
@@ -46,7 +46,14 @@ from numpy.typing import NDArray
 
 from protocol.errors import InputError
 from protocol.setting_code import SettingCode, check_epsilon
-from qdevices.game import N_JOINT, N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
+from qdevices.game import (
+    N_JOINT,
+    N_PAIRS,
+    STARRED_SETTING,
+    losing_table,
+    pair_label,
+    starred_outcomes,
+)
 
 #: Coefficients of (LP) in design 4.2 at u0 = (1,3): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
 S = 1 / 5
@@ -123,6 +130,8 @@ class ScoreCertificate:
         Raises:
             InputError: missing or unusable entries, or a proof that does not hold.
         """
+        if not isinstance(data, Mapping):
+            raise InputError(f"the certificate is {data!r:.40}, expected a JSON object")
         if data.get("kind") != "closed-form":
             from protocol.certificate.file import from_json
 
@@ -132,7 +141,7 @@ class ScoreCertificate:
             return closed_form(code, float(data["epsilon"]), float(data["beta"]))
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the certificate is unusable: {error!r}") from None
 
 
@@ -154,14 +163,14 @@ def closed_form(code: SettingCode, epsilon: float, beta: float) -> ScoreCertific
     check_epsilon(epsilon)
     if code.starred != STARRED_SETTING:
         raise InputError(
-            f"the closed-form certificate needs the starred pair {STARRED_SETTING}, "
-            f"code {code.name!r} has {code.starred}"
+            f"the closed-form certificate needs the starred pair {pair_label(STARRED_SETTING)}, "
+            f"code {code.name!r} has {pair_label(code.starred)}"
         )
     if not code.settings_used.all():
         missing = int(np.flatnonzero(~code.settings_used)[0])
         raise InputError(
             f"the closed-form certificate tests all 81 pairs, code {code.name!r} has no word "
-            f"for pair {missing}"
+            f"for pair {pair_label(missing)}"
         )
     rho = code.rho(epsilon)
     if not 0 < beta <= 1 or beta * C * rho.max() >= 1:

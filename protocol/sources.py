@@ -207,6 +207,8 @@ class StreamSource:
         self._rest: Bits = np.empty(0, dtype=np.uint8)
         self._stream: BinaryIO
         if path == "-":
+            if sys.stdin is None:
+                raise InputError("standard input is closed, expected the source's bits on it")
             self._stream = sys.stdin.buffer
             return
         try:

@@ -70,6 +70,9 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"ksamp: error: {error.format_message()}", err=True)
         sys.exit(2)
+    except OSError as error:  # a full disk or the like behind stdout; a closed pipe is click's
+        click.echo(f"ksamp: error: {error.strerror or error}", err=True)
+        sys.exit(2)
     except click.exceptions.Abort:
         click.echo("ksamp: interrupted", err=True)
         sys.exit(130)

@@ -67,12 +67,14 @@ def nearest_for(
     plan: Plan, behaviour: NDArray[np.float64], certificate: str, code_name: str | None
 ) -> tuple[int | None, float | None]:
     """`nearest_feasible` for a plan without output that was made from these options."""
-    return nearest_feasible(
-        plan.runs,
-        plan.epsilon,
-        behaviour,
-        certificate_choice(certificate),
-        code=None if code_name is None else CODES[code_name](),
-        soundness=plan.soundness,
-        completeness=plan.completeness,
-    )
+    with ProgressBar() as progress:
+        return nearest_feasible(
+            plan.runs,
+            plan.epsilon,
+            behaviour,
+            certificate_choice(certificate),
+            code=None if code_name is None else CODES[code_name](),
+            soundness=plan.soundness,
+            completeness=plan.completeness,
+            progress=progress,
+        )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from protocol.plan import Plan
 from protocol.run import Verdict
 from protocol.score import ScoreCertificate
-from qdevices.game import pair_label
+from qdevices.game import N_PAIRS, pair_label
 
 
 def summary(certificate: ScoreCertificate) -> dict[str, Any]:
@@ -57,9 +57,10 @@ def plan_text(plan: Plan, expect: str | None) -> str:
             f" accepted with probability >= {plan.completeness:g}",
             f"  weak bits    {plan.source_bits:,} in all",
         ]
+    pairs = "" if code.settings_used.all() else f"all {N_PAIRS} setting pairs, "
     lines.append(
         f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
-        f"certificate needs {big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
+        f"certificate needs {pairs}{big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
     )
     return "\n".join(lines)
 

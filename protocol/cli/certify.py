@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from protocol import folder
-from protocol.acceptance import check_settings
+from protocol.acceptance import check_fresh
 from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
@@ -18,6 +18,7 @@ from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
+from protocol.jobs.weak import used_bits, used_file
 from protocol.plan import check_demands
 from protocol.plan_file import read_plan
 from protocol.record import run_record
@@ -130,7 +131,8 @@ def command(
             "run order, or --allow-grouped for a device known to have no memory"
         )
     if csv_file is not None and settings is None and outcomes is None:
-        u, x = load_csv(csv_file)
+        with ProgressBar() as progress:
+            u, x = load_csv(csv_file, progress)
     elif csv_file is None and settings is not None and outcomes is not None:
         u, x = load_pair(settings, outcomes)
     else:
@@ -164,6 +166,11 @@ def command(
                 progress=progress,
             )
     source = StreamSource(source_bits) if source_bits is not None else None
+    if source_bits is not None and (spent := used_bits(Path(source_bits))):
+        raise InputError(
+            f"{spent} bits of {source_bits!r} are used already, says "
+            f"{used_file(Path(source_bits)).name!r} beside it; expected a file of fresh bits"
+        )
     if source is not None and plan.extractor is not None:
         source.expect(plan.extractor.source1_bits)
     if not as_json:
@@ -188,8 +195,8 @@ def command(
             if writer is not None:
                 writer.add(block_settings, block_outcomes)
             progress("runs", tally.runs, plan.runs)
-        check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)
         result = finish(plan, tally, source, progress=progress)
+        check_fresh(result.extractor_bits, plan.code, u)
         seconds = {"certify": time.perf_counter() - start}
         if writer is not None:
             writer.publish(

@@ -104,11 +104,11 @@ def command(
             click.echo(advice_text(plan, *advice))
             click.echo("NO OUTPUT: nothing can be certified, so the device was not used.")
         return 3
+    source.expect(plan.source_bits)
     if not as_json:
         click.echo(plan_text(plan, expect))
 
     planned = time.perf_counter()
-    source.expect(plan.source_bits)
     inputs = {
         "noise": noise,
         "expect": expect,

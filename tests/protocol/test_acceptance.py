@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.acceptance import Tally, check_settings
+from protocol.acceptance import Tally, check_fresh, check_settings
 from protocol.errors import InputError
 from protocol.setting_code import default_code, joint_code, plain_code
 from qdevices.game import losing_table, paper_event, starred_event
@@ -71,3 +71,16 @@ def test_settings_of_another_code_are_noticed_and_honest_ones_never():
                 if other != name:
                     with pytest.raises(InputError, match="chosen with another code"):
                         check_settings(counts, claimed, epsilon)
+
+
+def test_bits_that_chose_the_settings_are_not_fresh_and_others_are():
+    code, rng = joint_code(), np.random.default_rng(5)
+    bits = rng.integers(0, 2, 6 * 1000).astype(np.uint8)
+    settings = code.decode(bits)
+    for part in (bits, bits[:999]):  # the extractor may want fewer or more than the settings took
+        with pytest.raises(InputError, match="are those that chose the settings"):
+            check_fresh(part, code, settings)
+    with pytest.raises(InputError, match="the first 600 bits"):
+        check_fresh(bits, code, settings[:100])
+    check_fresh(bits[::-1], code, settings)
+    check_fresh(bits[:0], code, settings)

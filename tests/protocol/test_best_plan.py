@@ -80,7 +80,12 @@ def test_nearest_feasible_points_are_on_the_edge(choice):
     assert largest is None
     assert output(runs=math.ceil(least * 1.02)) > 0
     assert output(runs=int(least / 1.02)) == 0
-    least, largest = nearest_feasible(1_000_000, 0.01, _noisy(0.3), choice)
+    told = []
+    least, largest = nearest_feasible(
+        1_000_000, 0.01, _noisy(0.3), choice, progress=lambda *step: told.append(step)
+    )
+    assert [done for _, done, _ in told] == list(range(len(told)))
+    assert all(done < total for _, done, total in told)
     assert least is None
     assert output(white=largest / 1.02) > 0
     assert output(white=largest * 1.02) == 0

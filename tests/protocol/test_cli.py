@@ -195,6 +195,14 @@ def test_verify_refuses_a_result_or_plan_that_was_edited(ksamp, made, tmp_path):
     better = _copy(made, tmp_path / "result")
     _record(better, result={**record["result"], "L": 0.0})
     assert ksamp("verify", better).status == 3
+    dull = _copy(made, tmp_path / "digests")
+    _record(dull, files={})
+    assert "extractor_bits.bin has no digest" in ksamp("verify", dull).out
+    boast = _copy(made, tmp_path / "boast")
+    _record(boast, plan={**record["plan"], "soundness_log2": -500.0})
+    answer = ksamp("verify", boast)
+    assert answer.status == 3
+    assert "run.json says -500.0, recomputed -64.0" in answer.out
     greedy = _copy(made, tmp_path / "plan")
     _record(greedy, plan={**record["plan"], "score_least": record["plan"]["score_least"] / 2})
     answer = ksamp("verify", greedy)
@@ -206,7 +214,7 @@ def test_certify_on_arrays_of_another_run(ksamp, made, tmp_path):
     arrays = ("--settings", made / "settings.npy", "--outcomes", made / "outcomes.npy")
     wrong = ksamp("certify", *arrays, "--epsilon", "0.01")
     assert wrong.status == 2
-    assert "were the settings chosen with another code?" in wrong.err
+    assert "were the settings chosen with another code, or is the source weaker?" in wrong.err
     arrays += ("--code", "joint")
     answer = ksamp("certify", *arrays, "--epsilon", "0.01", "--json")
     assert answer.status == 0
@@ -220,6 +228,47 @@ def test_certify_on_arrays_of_another_run(ksamp, made, tmp_path):
     assert full.status == 0
     assert (target / "output.bin").read_bytes() == (made / "output.bin").read_bytes()
     assert ksamp("verify", target).status == 0
+
+
+def test_certify_refuses_a_plan_that_was_edited(ksamp, made, tmp_path):
+    record = json.loads((made / "run.json").read_text())
+    record["plan"]["extractor"]["output_bits"] = record["plan"]["output_bits"] = 5000
+    plan = tmp_path / "greedy.json"
+    plan.write_text(json.dumps(record))
+    answer = ksamp("certify", made, "--plan", plan)
+    assert answer.status == 2
+    assert "promises" in answer.err
+    assert answer.out == ""
+
+
+def test_no_weak_bit_is_used_for_settings_and_extractor(ksamp, tmp_path):
+    bits = tmp_path / "bits"
+    bits.write_bytes(np.random.default_rng(3).bytes(100_000))
+    run, again = tmp_path / "run", tmp_path / "again"
+    assert ksamp("run", *RUNS, "--source", f"file:{bits}", "--seed", 1, "--out", run).status == 0
+    # The run itself went on where the settings ended.
+    used = np.unpackbits(np.frombuffer((run / "extractor_bits.bin").read_bytes(), dtype=np.uint8))
+    stream = np.unpackbits(np.frombuffer(bits.read_bytes(), dtype=np.uint8))
+    whole = len(used) - 7  # the last byte is padded
+    assert np.array_equal(used[:whole], stream[6 * 60_000 :][:whole])
+
+    def certify():
+        return ksamp("certify", run, "--extract", "--source-bits", bits, "--out", again)
+
+    answer = certify()
+    assert answer.status == 2
+    assert "are those that chose the settings" in answer.err
+    (tmp_path / "bits.used.json").write_text('{"format": "ksamp-used-bits", "used_bits": 543540}')
+    assert "543540 bits of" in certify().err
+    assert not again.exists()
+
+
+def test_a_source_that_cannot_be_what_it_claims_is_refused(ksamp, tmp_path):
+    answer = ksamp("run", *RUNS, "--source", "file:/dev/zero", "--seed", 1, "--out", tmp_path / "r")
+    assert answer.status == 2
+    assert "setting pair (1,1) occurs in 0 of 60000 runs" in answer.err
+    assert "or is the source weaker?" in answer.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_certify_reads_the_papers_labels_from_csv_and_a_plan_made_before(ksamp, made, tmp_path):
@@ -281,6 +330,7 @@ def test_a_short_source_file_is_refused_before_anything_is_written(ksamp, tmp_pa
     answer = ksamp("run", *RUNS, "--source", f"file:{bits}", "--out", tmp_path / "run")
     assert answer.status == 2
     assert "bits needed, 8000 bits found" in answer.err
+    assert answer.out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["bits"]
 
 
@@ -310,11 +360,16 @@ def test_unequal_arrays_are_refused(ksamp, made, tmp_path):
     assert "60000 settings but 59999 outcomes" in answer.err
 
 
-def test_a_killed_run_never_looks_complete(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_never_looks_complete(tmp_path, stop):
     target = tmp_path / "run"
     command = [sys.executable, "-m", "protocol.cli", "run", "--runs", "30000000", "--seed", "1",
                "--out", str(target)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # Shells start background jobs, and so these tests, with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     for _ in range(600):  # until it has begun to write
         if list(tmp_path.glob(".run.partial-*/outcomes.npy")):
             break
@@ -322,10 +377,25 @@ def test_a_killed_run_never_looks_complete(tmp_path):
     else:
         process.kill()
         pytest.fail("the run never began to write")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(stop)
+    _, said = process.communicate()
     assert not target.exists()
     assert not list(tmp_path.glob(".run.partial-*/run.json"))
+    if stop == signal.SIGINT:
+        assert process.returncode == 130
+        assert said.strip() == "ksamp: interrupted"
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "protocol.cli", "--help"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "ksamp: error: No space left on device\n"
 
 
 def test_help_names_every_command_and_imports_nothing_heavy():

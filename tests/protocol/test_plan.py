@@ -25,6 +25,9 @@ def _plan(runs=1_000_000, epsilon=0.01, white=0.001, **demands):
     return best_closed_form(runs, epsilon, behaviour, default_code(), **demands)
 
 
+_SMALL = _plan(runs=100_000)
+
+
 @pytest.mark.parametrize(
     ("epsilon", "white", "figure"),
     [(0.01, 0.001, 2600), (0.05, 0.001, 1100), (0.1, 0.0, 460), (0.01, 0.01, 930)],
@@ -106,6 +109,57 @@ def test_json_round_trip():
         assert Plan.from_json(data).to_json() == plan.to_json()
     with pytest.raises(InputError, match="unusable"):
         Plan.from_json({"runs": 3})
+
+
+_EDITS = [
+    ({"score_least": 10.0}, "promises .* bits of min-entropy, the score threshold gives"),
+    ({"score_least": 10.0, "min_entropy_bits": 0.0}, "the score threshold gives"),
+    ({"score_least": math.nan}, "score_least is nan"),
+    ({"score_least": None, "min_entropy_bits": 0.0}, "the score threshold gives -inf"),
+    ({"min_entropy_bits": 1e9}, "promises 1000000000.0 bits of min-entropy"),
+    ({"output_bits": 5000}, "min-entropy"),
+    ({"output_bits": 10**9}, "output_bits is 1000000000, expected 0"),
+    ({"extractor": None}, "promises .* bits without an extractor"),
+    ({"extractor": None, "output_bits": 0}, "promises 0 bits without an extractor"),
+    ({"reason": "x"}, "reason for no output is x, expected None"),
+    ({"soundness": 100.0}, "min-entropy"),
+    ({"soundness": math.nan}, "soundness nan is not positive"),
+    ({"completeness": 1.0}, "completeness 1.0 is outside"),
+    ({"capacity": -5}, "capacity is -5, expected 0"),
+    ({"capacity": 90_000}, "too many for"),
+    ({"losing_limit": math.inf}, "unusable: OverflowError"),
+    ({"expected_paper_event": math.nan}, "expected_paper_event is nan, expected a probability"),
+    ({"certificate": ["closed-form"]}, "expected a JSON object"),
+    ({"extractor.output_bits": 5000}, "extractor's output is 5000"),
+    ({"extractor.log2_error": -6000.0}, "promises an extractor's error of 2.-6000"),
+    ({"extractor.min_entropy2": 1e6}, "min-entropy, the score threshold gives"),
+    ({"extractor.min_entropy2": 0.0}, "promises an extractor's error"),
+    ({"extractor.source1.epsilon": 0.0}, "extractor's source 1"),
+    ({"extractor.strong": "source2"}, "extractor's strength"),
+    ({"extractor.levels": 10**12}, "levels, expected 1"),
+    ({"extractor.moment": 3}, "p = 3 is not even"),
+]
+
+
+@pytest.mark.parametrize(("edits", "message"), _EDITS)
+def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refused(edits, message):
+    data = json.loads(json.dumps(_SMALL.to_json()))
+    assert Plan.from_json(data).to_json() == _SMALL.to_json()
+    for key, value in edits.items():
+        *path, last = key.split(".")
+        target = data
+        for name in path:
+            target = target[name]
+        target[last] = value
+    with pytest.raises(InputError, match=message) as error:
+        Plan.from_json(data)
+    assert "\n" not in str(error.value)
+
+
+def test_a_plan_may_be_edited_to_promise_less():
+    data = _SMALL.to_json()
+    stricter = {**data, "score_least": data["score_least"] + 1, "losing_limit": 0}
+    assert Plan.from_json(stricter).output_bits == _SMALL.output_bits
 
 
 def test_a_leaning_source_is_planned_for():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +53,8 @@ def test_csv_and_both_array_forms_agree(tmp_path_factory, rows):
         ("1,1,2,2\n", "expected u1,u2,x1,x2"),
         ("", "expected u1,u2,x1,x2"),
         ("u1,u2,x1,x2\n", "has no runs"),
+        ("u1,u2,x1,x2\n1,1,1," + "1" * 5000, "line 2: x2 is '1111111"),
+        ("u1,u2,x1,x2\n\n \n1,1,1,9\n", "line 4: x2 is '9'"),
     ],
 )
 def test_bad_csv_is_refused_with_its_line(tmp_path, text, message):
@@ -86,7 +91,49 @@ def test_files_that_are_no_arrays_are_refused(tmp_path):
         load_pair(tmp_path / "none.npy", tmp_path / "none.npy")
     with pytest.raises(InputError, match=r"no \.npy array"):
         load_pair(tmp_path / "text.npy", tmp_path / "text.npy")
-    with pytest.raises(InputError, match="is an archive"):
-        load_pair(tmp_path / "many.npz", tmp_path / "many.npz")
-    with pytest.raises(InputError, match=r"no \.npy array"):
-        load_pair(tmp_path / "pickled.npy", tmp_path / "pickled.npy")
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and nothing more")
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (%s\n"
+    for name, shape in (("open", b""), ("giant", b"10" * 20 + b",)}"), ("negative", b"-5,)}")):
+        text = header % shape
+        size = len(text).to_bytes(2, "little")
+        (tmp_path / f"{name}.npy").write_bytes(b"\x93NUMPY\x01\x00" + size + text)
+    for name in ("many.npz", "pickled.npy", "zip.npy", "open.npy", "giant.npy", "negative.npy"):
+        with pytest.raises(InputError, match=r"is no \.npy array of numbers"):
+            load_pair(tmp_path / name, tmp_path / name)
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "sprung",)
+
+    (tmp_path / "bare.npy").write_bytes(pickle.dumps(Trap()))
+    np.save(tmp_path / "inside.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    for name in ("bare.npy", "inside.npy"):
+        with pytest.raises(InputError, match=r"is no \.npy array of numbers"):
+            load_pair(tmp_path / name, tmp_path / name)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_csv_as_a_spreadsheet_writes_it(tmp_path):
+    """Byte order mark, CRLF, empty lines, quotes and columns of its own."""
+    path = tmp_path / "runs.csv"
+    path.write_bytes(
+        b'\xef\xbb\xbf\r\nwhen,"u1","u2",x1,x2\r\nnow,"1",3,1,4\r\n'
+        b"  \r\n,,,,\r\nlater,9,9,4,1\r\n\r\n"
+    )
+    settings, outcomes = load_csv(path)
+    assert settings.tolist() == [2, 80]
+    assert outcomes.tolist() == [3, 12]
+
+
+def test_progress_of_a_long_csv_grows_to_its_end(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("u1,u2,x1,x2\n" + "1,3,1,4\n" * 140_000)
+    told = []
+    settings, _ = load_csv(path, lambda *step: told.append(step))
+    assert len(settings) == 140_000
+    assert len(told) == 2
+    assert told == sorted(told)
+    size = path.stat().st_size
+    assert all(stage == "reading" and 0 < done <= total == size for stage, done, total in told)

@@ -65,9 +65,22 @@ def _lp_value(guess, c):
     return _largest(objective)
 
 
-def test_the_linear_inequality_of_the_closed_form_holds_for_every_guess():
+def test_the_linear_inequality_of_the_closed_form_is_proved_in_whole_numbers():
+    """A dual solution found in floating point, rounded to twelfths, and checked exactly."""
+    matrix, right = _no_signalling_rows()
+    exact, exact_right = matrix.toarray().astype(np.int64), right.astype(np.int64)
     for guess in _representatives():
-        assert _lp_value(guess, C) <= 1 + 1e-7
+        tenths = -losing_table().astype(np.int64)  # ten times (LP): C is 1, S is 2
+        tenths[starred_event()] += 2
+        tenths[STARRED_SETTING, guess] += 10
+        found = linprog(
+            right, A_ub=-matrix.T, b_ub=-tenths.ravel(), bounds=(None, None), method="highs-ds"
+        )
+        scale = 12
+        dual = np.rint(scale * found.x).astype(np.int64)
+        assert (dual @ exact >= scale * tenths.ravel()).all()
+        assert dual @ exact_right <= 10 * scale
+    assert (C, S) == (1 / 10, 2 / 10)
 
 
 def test_the_linear_inequality_is_tight_in_c():

@@ -105,6 +105,12 @@ def test_standard_input_is_read_and_runs_dry_loudly(monkeypatch):
         source.bits(88)
 
 
+def test_closed_standard_input_is_said(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input is closed"):
+        _open("stdin")
+
+
 def test_the_operating_system_gives_fresh_bits():
     source = open_source("os", 0.0, np.random.default_rng(0), default_code())
     first, second = source.bits(1001), source.bits(1001)

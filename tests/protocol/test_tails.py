@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from protocol.tails import binomial_lower, binomial_upper, score_quantile
 
@@ -45,6 +45,22 @@ def test_score_quantile_agrees_with_direct_convolution():
         # Largest t with P(sum < t) ≤ failure.
         exact = int(np.searchsorted(cdf, failure, side="right")) - 40 * runs
         assert score_quantile(values, p, runs, failure) == pytest.approx(exact, abs=1)
+
+
+@pytest.mark.parametrize("log_runs", [6, 8, 9])
+def test_score_quantile_of_many_runs_is_the_normal_one_with_its_skewness(log_runs):
+    """Cornish-Fisher to the second order, whose next term is below 1e-3 deviations here."""
+    values = np.array([0, 0.0283, -0.0144, -0.1379, -2.15])
+    p = np.array([0, 0.125, 1e-4, 2e-4, 1e-4])
+    p[0] = 1 - p.sum()
+    runs, z = 10**log_runs, norm.ppf(0.01)
+    mean, deviation = values @ p, np.sqrt((values - values @ p) ** 2 @ p)
+    skewness = (values - mean) ** 3 @ p / deviation**3 / np.sqrt(runs)
+    kurtosis = ((values - mean) ** 4 @ p / deviation**4 - 3) / runs
+    expected = z + (z**2 - 1) * skewness / 6 + (z**3 - 3 * z) * kurtosis / 24
+    expected -= (2 * z**3 - 5 * z) * skewness**2 / 36
+    found = score_quantile(values, p, runs, 0.01)
+    assert (found - runs * mean) / deviation / np.sqrt(runs) == pytest.approx(expected, abs=2e-3)
 
 
 def test_score_quantile_agrees_with_sampling():

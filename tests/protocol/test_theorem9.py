@@ -44,6 +44,12 @@ def test_outside_its_range_the_theorem_says_nothing():
     assert runs_needed(0.1, 2 * limit, 0.01, -100) == math.inf
 
 
+def test_without_the_papers_event_no_number_of_runs_suffices():
+    judged = theorem9(10**6, 0.01, 0.0, 0.0, -260)
+    assert not judged.applies
+    assert judged.to_json()["runs_needed"] is None
+
+
 def test_runs_needed_is_the_least():
     epsilon, delta, mu1 = 0.0, 1e-7, 1 / 64
     needed = runs_needed(epsilon, delta, mu1, -128)

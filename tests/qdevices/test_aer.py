@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from qiskit.quantum_info import Operator, Statevector
@@ -102,3 +106,24 @@ def test_shots_are_reproducible_and_neighbouring_runs_independent():
     for a, b in ((first, other), (first[:-1], first[1:])):
         deviation = abs((a == b).mean() - same) / np.sqrt(same * (1 - same) / len(a))
         assert deviation < 6
+
+
+def test_shots_and_tables_do_not_depend_on_the_number_of_threads():
+    code = (
+        "import hashlib, numpy as np\n"
+        "from qdevices.aer import AerShotsDevice, behaviour\n"
+        "from qdevices.noise import NoiseSpec\n"
+        "noise = NoiseSpec(white=0.05, gate2=1e-2, readout=1e-2)\n"
+        "settings = np.repeat(np.arange(81, dtype=np.uint8), 40)\n"
+        "shots = AerShotsDevice(noise).sample(settings, np.random.default_rng(1))\n"
+        "print(hashlib.sha256(shots.tobytes() + behaviour(noise).tobytes()).hexdigest())\n"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OMP_NUM_THREADS": threads, "QISKIT_NUM_PROCS": threads},
+            check=True, capture_output=True, text=True,
+        ).stdout
+        for threads in ("1", "4")
+    }  # fmt: skip
+    assert len(digests) == 1

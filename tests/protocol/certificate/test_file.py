@@ -114,8 +114,8 @@ def test_the_command_optimises_verifies_and_runs(ksamp, tmp_path):
     record["plan"]["certificate"]["epsilon"] = 0.03
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     refused = ksamp("verify", tmp_path / "run")
-    assert refused.status == 2
-    assert "the certificate was edited" in refused.err
+    assert refused.status == 3
+    assert "the certificate was edited" in refused.out
 
 
 def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
