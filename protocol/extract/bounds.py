@@ -128,7 +128,7 @@ def check_min_entropy(name: str, value: float, bits: int) -> float:
         InputError: otherwise.
     """
     if not 0 <= value <= bits:
-        raise InputError(f"min-entropy {value:g} of {name} is outside [0, {bits}], its length")
+        raise InputError(f"min-entropy {value:.15g} of {name} is outside [0, {bits}], its length")
     return value
 
 
@@ -141,3 +141,15 @@ def check_error(log2_error: float) -> float:
     if not (log2_error < 0 and math.isfinite(log2_error)):
         raise InputError(f"error 2^{log2_error:g} is outside (0, 1)")
     return log2_error
+
+
+def check_claim(log2_claimed: float, log2_proved: float) -> None:
+    """Check that a plan claims no smaller error than its theorem proves (1 needs no proof).
+
+    Raises:
+        InputError: it does.
+    """
+    if not log2_claimed >= min(0.0, log2_proved) - 1e-6:  # libraries differ in the last digits
+        raise InputError(
+            f"an error of 2^{log2_claimed} is claimed, the theorem has 2^{log2_proved}"
+        )

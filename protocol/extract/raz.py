@@ -72,6 +72,7 @@ from protocol.extract.bounds import (
     InsufficientError,
     Numbers,
     Source1,
+    check_claim,
     check_error,
     check_min_entropy,
     log2_add,
@@ -81,11 +82,20 @@ from protocol.extract.bounds import (
 )
 from protocol.extract.fields import Field, smallest_field
 from protocol.extract.multiply import Backend
-from protocol.extract.words import Bits, check_bits, pack, unpack
+from protocol.extract.words import (
+    Bits,
+    PackedBits,
+    Words,
+    as_words,
+    shifted_down,
+    truncate,
+    unpack,
+)
 
 Strong = Literal["source1", "source2"]
 Moments = NDArray[np.int64]
 _EXHAUSTIVE = 1 << 14
+MAX_LEVELS = 62
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,9 @@ class RazPlan:
         moment: p.
         levels: l.
         strong: which source may become known beside the output without harm.
+
+    Raises:
+        InputError: numbers that do not fit together, or an error below the theorem's.
     """
 
     field: Field
@@ -113,6 +126,25 @@ class RazPlan:
     moment: int
     levels: int
     strong: Strong = "source1"
+
+    def __post_init__(self) -> None:
+        r = self.field.degree
+        _check_output(self.field, self.output_bits)
+        check_source1(self.field, self.source1)
+        if not 1 <= self.length2 <= r:
+            raise InputError(f"source 2 has {self.length2} bits, expected 1..{r} for this field")
+        check_min_entropy("source 2", self.min_entropy2, self.length2)
+        if self.strong not in ("source1", "source2"):
+            raise InputError(f"strong in {self.strong!r}, expected 'source1' or 'source2'")
+        if not 1 <= self.levels <= MAX_LEVELS:
+            raise InputError(f"l = {self.levels} is outside 1..{MAX_LEVELS}")
+        check_claim(
+            self.log2_error,
+            log2_error(
+                self.field, self.source1, self.min_entropy2, self.output_bits, self.moment,
+                self.levels, self.strong,
+            ),
+        )  # fmt: skip
 
     @property
     def degree(self) -> int:
@@ -331,6 +363,37 @@ def _bisected(p: Numbers, low: Numbers, room: Numbers, output_bits: int) -> Numb
     return result
 
 
+def _out_of_reach(field: Field, source1: Source1, output_bits: int, log2_wanted: float) -> str:
+    """Why no min-entropy of source 2 suffices, at the p that comes nearest."""
+
+    def room(p: Any) -> Numbers:
+        p = np.asarray(p, dtype=np.float64)
+        return np.asarray((field.degree - _levels(p)) / p - output_bits / 2 + 1 + log2_wanted)
+
+    _, p = _optimise(
+        _moments(field, log2_wanted + 1 - output_bits / 2),
+        lambda moments: np.asarray(source1.log2_norm(moments) - room(moments)),
+    )
+    return (
+        f"{output_bits} bits cannot be extracted: at error 2^{log2_wanted:g} over {field} source 1 "
+        f"is too weak or too short, whatever source 2: (r - l)/p - m/2 + 1 - log2(1/error) = "
+        f"{float(room(p)):.1f} at p = {p} has to be above the {float(source1.log2_norm(p)):.1f} "
+        f"bits of its norm"
+    )
+
+
+def check_source1(field: Field, source1: Source1) -> None:
+    """Check that source 1 has the 2r bits of the field.
+
+    Raises:
+        InputError: it has another number.
+    """
+    if source1.bits != 2 * field.degree:
+        raise InputError(
+            f"source 1 has {source1.bits} bits, expected 2r = {2 * field.degree} for {field}"
+        )
+
+
 def _check_output(field: Field, output_bits: int) -> None:
     if not 1 <= output_bits <= field.degree:
         raise InputError(f"{output_bits} output bits are outside 1..{field.degree}, the field's")
@@ -369,16 +432,14 @@ def plan_with(
     """
     check_error(log2_wanted)
     _check_output(field, output_bits)
-    if not 1 <= length2 <= field.degree:
-        raise InputError(f"source 2 has {length2} bits, expected 1..{field.degree} for this field")
+    check_source1(field, source1)
     k2, p, levels = least_min_entropy2(field, source1, output_bits, log2_wanted, strong)
     if k2 > length2:
         raise InsufficientError(
             f"{output_bits} bits at error 2^{log2_wanted:g} need {k2:.1f} bits of min-entropy "
             f"in source 2, which has {length2} bits"
             if math.isfinite(k2)
-            else f"{output_bits} bits at error 2^{log2_wanted:g} are out of reach over "
-            f"GF(2^{field.degree}): source 1 is too weak or the field too small"
+            else _out_of_reach(field, source1, output_bits, log2_wanted)
         )
     return RazPlan(
         field,
@@ -427,10 +488,7 @@ def plan(
     field = smallest_field(length2) if field is None else field
     if source1 is None:
         source1 = Source1(2 * field.degree, epsilon=epsilon)
-    elif source1.bits != 2 * field.degree:
-        raise InputError(
-            f"source 1 has {source1.bits} bits, expected 2r = {2 * field.degree} for {field}"
-        )
+    check_source1(field, source1)
 
     def needed(m: int) -> float:
         return least_min_entropy2(field, source1, m, log2_wanted, strong)[0]
@@ -440,11 +498,9 @@ def plan(
     if (least := needed(wanted)) > min_entropy2:
         raise InsufficientError(
             f"{wanted} bits cannot be extracted: at error 2^{log2_wanted:g} over {field} they need "
-            + (
-                f"{least:.1f} bits of min-entropy in source 2, it has {min_entropy2:g}"
-                if math.isfinite(least)
-                else f"a stronger source 1 (or a longer one) than {source1}"
-            )
+            f"{least:.1f} bits of min-entropy in source 2, it has {min_entropy2:.1f}"
+            if math.isfinite(least)
+            else _out_of_reach(field, source1, wanted, log2_wanted)
         )
     low, high = wanted, wanted + 1 if output_bits is not None else field.degree + 1
     while high - low > 1:
@@ -462,8 +518,8 @@ def plan_sv(epsilon: float, length2: int, min_entropy2: float, log2_wanted: floa
 
 def extract(
     plan: RazPlan,
-    source1: ArrayLike,
-    source2: ArrayLike,
+    source1: ArrayLike | PackedBits,
+    source2: ArrayLike | PackedBits,
     progress: Callable[[int, int], None] | None = None,
     backend: Backend | None = None,
 ) -> Bits:
@@ -471,29 +527,28 @@ def extract(
 
     Args:
         plan: the parameters.
-        source1: (2r,) bits, x₁ first.
-        source2: at most `plan.length2` bits; shorter strings are padded with zeros.
+        source1: 2r bits, x₁ first: an array of 0 and 1, or `PackedBits`.
+        source2: likewise, at most `plan.length2` bits; shorter strings are padded with zeros (k₂
+            is the min-entropy of the padded string, so the length should not be random).
         progress: is told (steps done, steps in all).
         backend: way of multiplication; the fastest unless given.
 
     Raises:
         InputError: a wrong length, or entries other than 0 and 1.
     """
-    first, second = check_bits(source1, "source 1"), check_bits(source2, "source 2")
+    first, bits1 = as_words(source1, "source 1")
+    second, bits2 = as_words(source2, "source 2")
     field, r = plan.field, plan.degree
-    if len(first) != 2 * r:
-        raise InputError(f"source 1 has {len(first)} bits, expected 2r = {2 * r}")
-    if len(second) > plan.length2:
-        raise InputError(f"source 2 has {len(second)} bits, expected at most {plan.length2}")
-    padded = np.zeros(field.ring_bits, dtype=np.uint8)
+    if bits1 != 2 * r:
+        raise InputError(f"source 1 has {bits1} bits, expected 2r = {2 * r}")
+    if bits2 > plan.length2:
+        raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
 
-    def element(bits: Bits) -> NDArray[np.uint64]:
-        padded[:] = 0
-        padded[: len(bits)] = bits
-        return pack(padded)
+    def element(words: Words) -> Words:
+        return truncate(words, field.ring_bits)  # in as many words as the ring takes
 
-    power = field.multiply(element(first[:r]), element(second), backend)
-    result = element(first[r:])
+    power = field.multiply(element(truncate(first, r)), element(second), backend)
+    result = element(shifted_down(first, r))
     for level in range(plan.levels):
         power[0] ^= np.uint64(1)  # 1 + z^{2^j}, only for this product
         result = field.multiply(result, power, backend)

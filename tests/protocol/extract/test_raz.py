@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import InputError
-from protocol.extract import Field, RazPlan, Source1, raz
+from protocol.extract import Field, PackedBits, RazPlan, Source1, dodis, raz
 from protocol.extract.bounds import InsufficientError, log2_poisson_moment
 from protocol.extract.fields import smallest_field, trinomial_field
 from protocol.extract.multiply import backends
@@ -322,6 +322,53 @@ def test_progress_counts_the_levels():
     assert seen == [(k + 1, plan.levels) for k in range(plan.levels)]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"output_bits": 1019}, "1019 output bits are outside 1..1018"),
+        ({"output_bits": -1}, "-1 output bits"),
+        ({"length2": 1019}, "source 2 has 1019 bits"),
+        ({"min_entropy2": 1001.0}, "min-entropy 1001 of source 2"),
+        ({"min_entropy2": math.nan}, "min-entropy nan of source 2"),
+        ({"levels": 0}, "l = 0 is outside"),
+        ({"levels": 10**9}, "l = 1000000000 is outside"),
+        ({"moment": 1000}, "p = 1000 is not even and in"),
+        ({"moment": 3}, "p = 3 is not even"),
+        ({"strong": "both"}, "strong in 'both'"),
+        ({"source1": {"bits": 2035, "epsilon": 0.01}}, "source 1 has 2035 bits"),
+        ({"log2_error": -60.0}, r"an error of 2\^-60.0 is claimed, the theorem has 2\^-40"),
+        ({"field": {"kind": "dense", "degree": 127, "middle": 1}}, "no dense field of degree 127"),
+    ],
+)
+def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):
+    """Such as one edited by hand; beyond the field all output bits would be 0."""
+    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    with pytest.raises(InputError, match=message):
+        RazPlan.from_json({**plan.to_json(), **change})
+
+
+@pytest.mark.parametrize("length2", [1, 63, 64, 65, 999, 1000])
+def test_packed_sources_give_the_same_bits(length2):
+    """Bytes or arrays of bytes, with rubbish after the last bit."""
+    rng = np.random.default_rng(length2)
+    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    weak, other = (rng.integers(0, 2, n, dtype=np.uint8) for n in (plan.source1_bits, length2))
+    expected = raz.extract(plan, weak, other)
+    packed = [
+        PackedBits(np.packbits(np.append(bits, [1, 1, 1])), len(bits)) for bits in (weak, other)
+    ]
+    assert np.array_equal(raz.extract(plan, *packed), expected)
+    assert np.array_equal(
+        raz.extract(plan, weak, PackedBits(bytes(packed[1].data), length2)), expected
+    )
+    cyclic = dodis.plan(Source1(2036, epsilon=0.01), 2036, 2000, -40.0)
+    assert np.array_equal(dodis.extract(cyclic, *packed), dodis.extract(cyclic, weak, other))
+    with pytest.raises(InputError, match=r"9 bits are outside 0\.\.8"):
+        PackedBits(b"1", 9)
+    with pytest.raises(InputError, match="dtype float64, expected bytes or"):
+        PackedBits(np.zeros(3), 9)
+
+
 def test_bad_input_is_refused():
     plan = raz.plan_sv(0.01, 1000, 600, -40.0)
     good1, good2 = np.zeros(plan.source1_bits, dtype=np.uint8), np.zeros(1000, dtype=np.uint8)
@@ -345,7 +392,10 @@ def test_bad_input_is_refused():
         raz.plan_sv(0.01, 1000, 20, -40.0)
     with pytest.raises(InsufficientError, match="900 bits cannot be extracted"):
         raz.plan(None, 1000, 600, -40.0, epsilon=0.01, output_bits=900)
-    with pytest.raises(InsufficientError, match="out of reach"):
+    with pytest.raises(
+        InsufficientError,
+        match=r"whatever source 2: .* = .* at p = \d+ has to be above the .* bits of its norm",
+    ):
         raz.plan_for_output(0.45, 1000, 1, -40.0)
     with pytest.raises(InputError, match="0 output bits"):
         raz.plan(None, 1000, 600, -40.0, epsilon=0.01, output_bits=0)
