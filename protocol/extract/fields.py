@@ -27,6 +27,7 @@ from protocol.extract.words import (
 )
 
 Kind = Literal["all-one", "trinomial"]
+#: Above the 10⁸ coefficients that the products are made for; factors are found up to here.
 MAX_DEGREE = 2**33
 
 #: Irreducible trinomials t^r+t^k+1 as {r: k}, all of Mersenne-prime degree.  The tests check them
@@ -112,7 +113,11 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.kind == "all-one":
-            good = self.middle == 0 and is_artin_prime(self.degree + 1)
+            good = (
+                self.middle == 0
+                and self.degree <= MAX_DEGREE  # above, finding factors would take for ever
+                and is_artin_prime(self.degree + 1)
+            )
         else:
             good = self.kind == "trinomial" and TRINOMIALS.get(self.degree) == self.middle
         if not good:
@@ -225,8 +230,9 @@ def next_all_one(bits: int, step: int = 1) -> int:
 
 
 def _nearest_text(degree: int) -> str:
+    degree = min(degree, MAX_DEGREE)
     names = [f"{next_all_one(degree)}"]
-    if below := next_all_one(min(degree, MAX_DEGREE), -1):
+    if below := next_all_one(degree, -1):
         names.insert(0, f"{below}")
     nearest = min(TRINOMIALS, key=lambda r: abs(math.log(r / max(degree, 1))))
     return f"nearest: all-one {' and '.join(dict.fromkeys(names))}, trinomial {nearest}"
