@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -37,6 +40,17 @@ def test_both_ways_are_tested_here():
     numba = pytest.importorskip("llvmlite.binding")
     if numba.get_host_cpu_features().get("pclmul", False):
         assert list(backends()) == ["additive", "real-fft"]
+
+
+@pytest.mark.parametrize("missing", ["numba", "the compiler of numba"])
+def test_without_numba_or_its_compiler_the_real_fft_is_taken(missing):
+    hide = "sys.modules['numba'] = None; " if missing == "numba" else ""
+    code = f"import sys; {hide}from protocol.extract.multiply import backends; print(*backends())"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0" if hide else "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "real-fft\n"
 
 
 @pytest.mark.parametrize("backend", list(backends()))
