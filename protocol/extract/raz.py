@@ -5,8 +5,8 @@ elements of GF(2^r).  Output: the m lowest coefficients of
 
     f(x, y) = x₂·P(x₁y),    P(z) = Σ_{i<2^l} z^i = Π_{j<l} (1 + z^{2^j}),
 
-l products and l squarings.  (Raz, STOC 2005; in this form Foreman et al. 2025, whose bound
-`published_log2_error` is.)
+l products and l squarings.  (Raz, STOC 2005; in this form Foreman, Wooltorton, Milner, Curchod,
+arXiv:2506.15547, whose bound `published_log2_error` is.)
 
 Theorem.  Let D be the density of source 1 against uniform bits, k₂ the min-entropy of source 2
 (padded) given all side information, independent of source 1.  For even p ≤ 2^l, 1/p + 1/q = 1,
@@ -273,7 +273,7 @@ def log2_error(
 def published_log2_error(
     field: Field, source1: Source1, min_entropy2: float, output_bits: int, moment: int, levels: int
 ) -> float:
-    """The bound of Foreman et al. (2025), with ‖D‖_q for any source (design 5), weak form.
+    """The bound of Foreman et al., arXiv:2506.15547, with ‖D‖_q for any source (design 5), weak form.
 
     Raises:
         InputError: p odd, below 2 or above 2^l/m.
@@ -488,6 +488,8 @@ def plan(
     field = smallest_field(length2) if field is None else field
     if source1 is None:
         source1 = Source1(2 * field.degree, epsilon=epsilon)
+    elif epsilon is not None:
+        raise InputError(f"epsilon {epsilon} is given beside {source1}, expected one of the two")
     check_source1(field, source1)
 
     def needed(m: int) -> float:

@@ -397,6 +397,16 @@ def test_bad_input_is_refused():
         match=r"whatever source 2: .* = .* at p = \d+ has to be above the .* bits of its norm",
     ):
         raz.plan_for_output(0.45, 1000, 1, -40.0)
+    with pytest.raises(InputError, match=r"epsilon 0\.3 is given beside Source1"):
+        raz.plan(plan.source1, 1000, 600, -40.0, epsilon=0.3)
+    with pytest.raises(InputError, match="source 1 has 2034 bits, expected 2r = 2036"):
+        raz.plan(Source1(2034, epsilon=0.01), 1000, 600, -40.0)
+    for bits, error in ((1019, -40.0), (0, -40.0), (5, 0.5)):
+        with pytest.raises(InputError, match="outside"):
+            raz.least_min_entropy2(plan.field, plan.source1, bits, error)
+    for k2, bits in ((-1, 5), (1019, 5), (600, 1019)):
+        with pytest.raises(InputError, match="outside"):
+            raz.best_error(plan.field, plan.source1, k2, bits)
     with pytest.raises(InputError, match="0 output bits"):
         raz.plan(None, 1000, 600, -40.0, epsilon=0.01, output_bits=0)
     with pytest.raises(InputError, match="either a min-entropy or an epsilon"):
