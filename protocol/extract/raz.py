@@ -273,7 +273,7 @@ def log2_error(
 def published_log2_error(
     field: Field, source1: Source1, min_entropy2: float, output_bits: int, moment: int, levels: int
 ) -> float:
-    """The bound of Foreman et al., arXiv:2506.15547, with ‖D‖_q for any source (design 5), weak form.
+    """The bound of Foreman et al. (arXiv:2506.15547), with ‖D‖_q for any source, in the weak form.
 
     Raises:
         InputError: p odd, below 2 or above 2^l/m.
