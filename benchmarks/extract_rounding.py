@@ -1,6 +1,6 @@
 """Rounding of the real FFT product at its worst case, all coefficients 1, against its proven bound.
 
-Run as `python benchmarks/extract_rounding.py [LARGEST SIZE]`; 10⁸ coefficients take about 11 GB.
+Run as `python benchmarks/extract_rounding.py [LARGEST SIZE]`; 10⁸ coefficients take 9 GB.
 The largest deviation from the exact product, and from whole numbers for random coefficients.
 """
 
