@@ -15,7 +15,7 @@ transform leaves out half of the same operations, so that the bound stays.  The 
 to go wrong.  `multiply` asserts it, and beyond it that no computed coefficient is further than
 1/8 from a whole number, should a transform be worse than any that is known.
 
-Memory: about five arrays of N doubles, 1.4 GB at n = 10⁷ and so 11 GB at 10⁸, where the additive
+Memory: five to six arrays of N doubles, 1.7 GB at n = 10⁷ and so 13 GB at 10⁸, where the additive
 transform takes 0.5 GB; no extra package is needed, and no particular processor.
 """
 
