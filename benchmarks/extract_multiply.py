@@ -2,7 +2,8 @@
 
 Run as `python benchmarks/extract_multiply.py`.  Kronecker products need gmpy2 (and FLINT's
 polynomials python-flint); where they are not installed their columns say "absent".  A second
-thread is used where the product's own code does so.
+thread is used where the product's own code does so.  The ratio of the plain real FFT to the
+additive way is measured in a process of its own.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def one(name: str, size: int) -> None:
         def call():
             return kronecker(a, b)
 
+    elif name == "ratio":
+        words = pack(a), pack(b)
+        times = {w: seconds(lambda w=w: multiply(*words, w), 5) for w in ("real-fft", "additive")}
+        print(statistics.median(times["real-fft"]) / statistics.median(times["additive"]))
+        return
     elif name == "flint":
         call = flint(a, b)
     else:
@@ -73,7 +79,8 @@ def main() -> None:
     print(
         "\nmedian seconds of 5 products of two polynomials, one process a cell; peak memory in MB"
     )
-    print(f"{'coefficients':>12}" + "".join(f"{n:>14}{'MB':>7}" for n in names))
+    print("(numpy, scipy and numba alone take about as much as the first rows)")
+    print(f"{'coefficients':>12}" + "".join(f"{n:>14}{'MB':>7}" for n in names) + f"{'ratio':>8}")
     previous: dict[str, tuple[int, float]] = {}
     growth = []
     for size in SIZES:
@@ -96,6 +103,12 @@ def main() -> None:
                     ideal = size * np.log2(size) ** 2 / (n0 * np.log2(n0) ** 2)
                     growth.append((n0, size, time / t0, time / t0 / ideal))
                 previous[name] = size, time
+        if size <= LIMIT["real-fft"] and len(backends()) > 1:
+            done = subprocess.run(
+                [sys.executable, __file__, "ratio", str(size)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            row += f"{float(done.stdout):>8.1f}"
         print(row, flush=True)
     print("\ngrowth of the additive way against n log² n")
     for n0, n1, ratio, relative in growth:

@@ -12,12 +12,19 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.errors import InputError
-from protocol.extract import DodisPlan, RazPlan, Source1, dodis, raz, smallest_field
+from protocol.extract import (
+    DodisPlan,
+    PackedBits,
+    RazPlan,
+    Source1,
+    dodis,
+    raz,
+    smallest_field,
+)
 from protocol.extract.bounds import InsufficientError
 
 
@@ -66,7 +73,8 @@ class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=click.Choice(["source1", "source2"]),
     default="source1",
     show_default=True,
-    help="The source that may become known beside the output (source2 costs output with raz).",
+    help="The source that may become known beside the output.  With raz source2 costs far less, "
+    "and will do if both stay secret; dodis is strong in either.",
 )
 @click.option(
     "--out", type=click.Path(), metavar="FILE", help="Write the output, packed.  [default: print]"
@@ -91,15 +99,17 @@ def command(
 ) -> int:
     """Extract almost uniform bits from two independent weak sources.
 
-    Files are packed, most significant bit of each byte first.  The plan is printed first.  Raz
+    Files are packed, most significant bit of each byte first; a length that is no multiple of 8 is
+    given by --length1 or --length2, that of the output is in the plan, printed first.  Raz
     wants 2r bits of source 1 for the least field GF(2^r) that holds source 2, and takes a prefix of
     a longer one; Dodis wants both of about the same length.
 
     Exit code 3 if the sources do not suffice (with the arithmetic), 2 for bad input.
     """
-    if out is not None and Path(out).exists() and not overwrite:
-        raise InputError(f"output file {out!r} exists, expected a new one (or --overwrite)")
+    if out is not None:
+        _check_out(Path(out), (source1, source2), overwrite)
     first, second = _read("1", source1, length1), _read("2", source2, length2)
+    _check_different(first, second)
     try:
         plan: RazPlan | DodisPlan
         if method == "raz":
@@ -109,10 +119,9 @@ def command(
                     f"source 1 has {len(first)} bits, Raz needs 2r = {2 * degree} for the "
                     f"{len(second)} bits of source 2"
                 )
-            spare = len(first) - 2 * degree
-            first = first[: 2 * degree]
             # What is cut off takes at most its length from the min-entropy.
-            known = _source1(2 * degree, len(first) + spare, min_entropy1, epsilon1)
+            known = _source1(2 * degree, len(first), min_entropy1, epsilon1)
+            first = PackedBits(first.data, 2 * degree)
             plan = raz.plan(
                 known, len(second), min_entropy2, log2_error, strong=strong, output_bits=output_bits
             )
@@ -144,23 +153,24 @@ def command(
 
 def plan_text(plan: RazPlan | DodisPlan) -> str:
     """A plan in a few lines."""
-    source1, shape = plan.source1, ""
+    source1 = plan.source1
     known = (
         f"{source1.epsilon:g}-Santha-Vazirani"
         if source1.epsilon is not None
-        else f"{source1.min_entropy:g} bits of min-entropy"
+        else f"{source1.min_entropy:,.15g} bits of min-entropy"
     )
     if isinstance(plan, RazPlan):
-        name = "Raz"
-        shape = f"  field     {plan.field}; p = {plan.moment}, l = {plan.levels}\n"
+        name, strong = "Raz", f"source {plan.strong[-1]}, which may become known beside the output"
+        shape = f"field     {plan.field}; p = {plan.moment}, l = {plan.levels}"
     else:
-        name = "Dodis et al."
-        shape = f"  length    {plan.length}\n"
+        name, strong = "Dodis et al.", "either source: one of them may become known"
+        shape = f"length    {plan.length:,}"
     return (
         f"{name}, {plan.output_bits:,} bits within 2^{plan.log2_error:.1f} of uniform\n"
         f"  source 1  {source1.bits:,} bits, {known}\n"
-        f"  source 2  {plan.length2:,} bits, {plan.min_entropy2:g} bits of min-entropy\n"
-        + shape.rstrip("\n")
+        f"  source 2  {plan.length2:,} bits, {plan.min_entropy2:,.15g} bits of min-entropy\n"
+        f"  strong in {strong}\n"
+        f"  {shape}"
     )
 
 
@@ -171,20 +181,43 @@ def _source1(bits: int, whole: int, min_entropy: float | None, epsilon: float | 
     return Source1(bits, min_entropy=max(0.0, min_entropy - (whole - bits)))
 
 
-def _read(name: str, path: str, length: int | None) -> NDArray[np.uint8]:
+def _read(name: str, path: str, length: int | None) -> PackedBits:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
-    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8))
+    bits = 8 * len(data)
     if length is None:
-        length = len(bits)
-    if not 1 <= length <= len(bits):
+        length = bits
+    if not 1 <= length <= bits:
         raise InputError(
-            f"source {name} is asked for {length} bits, {path!r} has {len(bits)}, "
+            f"source {name} is asked for {length} bits, {path!r} has {bits}, "
             "expected between 1 and that"
         )
-    return bits[:length]
+    return PackedBits(data, length)
+
+
+def _check_different(first: PackedBits, second: PackedBits) -> None:
+    """Refuse one file, or its copy, as both sources: they cannot be independent."""
+    common = min(len(first), len(second)) // 8
+    if common >= 8 and bytes(first.data[:common]) == bytes(second.data[:common]):
+        raise InputError(
+            f"source 1 and source 2 start with the same {8 * common} bits, "
+            "expected independent sources"
+        )
+
+
+def _check_out(path: Path, sources: tuple[str, str], overwrite: bool) -> None:
+    """Find out before the work that the output could not be written."""
+    if path.exists() and not overwrite:
+        raise InputError(f"output file {str(path)!r} exists, expected a new one (or --overwrite)")
+    for name in sources:
+        if path.exists() and Path(name).exists() and path.samefile(name):
+            raise InputError(f"output file {str(path)!r} is a source, expected another")
+    folder = path.absolute().parent
+    if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        what = "it is a folder" if path.is_dir() else f"{str(folder)!r} is no writable folder"
+        raise InputError(f"output file {str(path)!r} cannot be written: {what}")
 
 
 def _write(path: Path, data: bytes, overwrite: bool) -> None:
@@ -200,9 +233,21 @@ def _write(path: Path, data: bytes, overwrite: bool) -> None:
             if overwrite:
                 temporary.replace(path)
             else:
-                os.link(temporary, path)  # fails if the name has come to exist meanwhile
+                _link(temporary, path)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
     except OSError as error:
         raise InputError(f"output file {str(path)!r} cannot be written: {error.strerror}") from None
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give the finished file its name, unless that has come to exist meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise
+        temporary.replace(path)

@@ -8,6 +8,10 @@
     >>> raz.extract(plan, weak, outcomes).shape == (plan.output_bits,)
     True
 
+Sources are arrays of 0 and 1, or `PackedBits` where the bytes of files are at hand.  `raz.plan` and
+`dodis.plan` answer how many bits come out, `least_min_entropy2` how much min-entropy a number of
+bits takes, `raz.best_error` and `dodis.log2_error` how close to uniform they are.
+
 `raz` and `dodis` have the theorems with their proofs; `fields` and `multiply` the arithmetic.
 """
 
@@ -16,5 +20,15 @@ from protocol.extract.bounds import Source1
 from protocol.extract.dodis import DodisPlan
 from protocol.extract.fields import Field, smallest_field
 from protocol.extract.raz import RazPlan
+from protocol.extract.words import PackedBits
 
-__all__ = ["DodisPlan", "Field", "RazPlan", "Source1", "dodis", "raz", "smallest_field"]
+__all__ = [
+    "DodisPlan",
+    "Field",
+    "PackedBits",
+    "RazPlan",
+    "Source1",
+    "dodis",
+    "raz",
+    "smallest_field",
+]

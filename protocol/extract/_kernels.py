@@ -19,10 +19,10 @@ LOW_BITS = 13
 def _available() -> bool:
     try:
         import llvmlite.binding as llvm
-        import numba  # noqa: F401
+        import numba
     except ImportError:
         return False
-    return bool(llvm.get_host_cpu_features().get("pclmul", False))
+    return not numba.config.DISABLE_JIT and bool(llvm.get_host_cpu_features().get("pclmul", False))
 
 
 AVAILABLE = _available()

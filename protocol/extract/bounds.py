@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, wrightomega
 
 from protocol.errors import InputError
 
@@ -47,7 +47,7 @@ class Source1:
         elif self.epsilon is not None and not 0 <= self.epsilon < 0.5:
             raise InputError(f"epsilon {self.epsilon} is outside [0, 0.5)")
 
-    def log2_norm(self, p: NDArray[np.int64] | int) -> Numbers:
+    def log2_norm(self, p: Any) -> Numbers:
         """log₂‖D‖_q, 1/p + 1/q = 1: bound on the q-norm of the density against uniform bits.
 
         By Hölder E_D|f| ≤ ‖D‖_q·‖f‖_p.  Min-entropy k gives ‖D‖_q ≤ 2^{(bits−k)/p}, as D ≤
@@ -58,11 +58,14 @@ class Source1:
         if self.min_entropy is not None:
             return np.asarray((self.bits - self.min_entropy) / p)
         assert self.epsilon is not None
+        # With 1±2ε = e^{s±t} the mean of the q-th powers is e^{qs}·cosh(qt).  As q goes to 1 their
+        # logarithms cancel; so written, both are small where ε is, and the rest keeps its digits.
+        s = math.log1p(-4 * self.epsilon**2) / 2
+        t = math.atanh(2 * self.epsilon)
         q = p / (p - 1)
-        up, down = q * math.log1p(2 * self.epsilon), q * math.log1p(-2 * self.epsilon)
-        per_bit = (np.logaddexp(up, down) - _LN2) / _LN2
+        per_bit = s + np.log1p(2 * np.sinh(q * t / 2) ** 2) / q
         # Rounding must not make a norm smaller than 1.
-        return np.asarray(np.maximum(0.0, self.bits / q * per_bit))
+        return np.asarray(np.maximum(0.0, self.bits * per_bit / _LN2))
 
     def collision_entropy(self) -> float:
         """Rényi entropy of order 2 in bits, at least: bits − 2·log₂‖D‖₂."""
@@ -73,7 +76,7 @@ class Source1:
         return {"bits": self.bits, "min_entropy": self.min_entropy, "epsilon": self.epsilon}
 
 
-def log2_double_factorial(p: NDArray[np.int64] | int) -> Numbers:
+def log2_double_factorial(p: Any) -> Numbers:
     """log₂ (p−1)!! for even p: the number of ways to pair p things."""
     p = np.asarray(p, dtype=np.float64)
     return np.asarray((gammaln(p + 1) - gammaln(p / 2 + 1)) / _LN2 - p / 2)
@@ -82,6 +85,33 @@ def log2_double_factorial(p: NDArray[np.int64] | int) -> Numbers:
 def log2_add(a: Any, b: Any) -> Numbers:
     """log₂(2^a + 2^b)."""
     return np.asarray(np.logaddexp2(a, b))
+
+
+def log2_poisson_moment(p: Any, log2_mean: Any) -> Numbers:
+    """Upper bound on log₂ T_p, the central moment of even order p of a Poisson variable of mean μ.
+
+    T_p(μ) = p!·[t^p] exp(μ(eᵗ−1−t)) = Σ μ^blocks over the partitions of p things into blocks of
+    at least two.  The lesser of two bounds, so that T_p(μ)·μ^{−p} falls with μ as it should:
+
+    (1) (p−1)!!·μ^{p/2}·cosh(√(p³/36μ)).  The coefficients of eᵗ−1−t are at most those of
+    (t²/2)/(1−t/3), so T_p ≤ p!·Σ_j (μ/2)^j/j!·C(p−j−1, p−2j)·3^{2j−p}.  The term j = p/2 is
+    (p−1)!!·μ^{p/2}, that of j = p/2−i at most (p³/36μ)^i/(2i)! times as much, for the numerator
+    of the binomial is Π_{s≤i} ((p−1)²/4 − (s−½)²) ≤ (p/2)^{2i}.
+    (2) p!·(e^{1/x}/x)^p with x·eˣ = p/μ, where x > 1.  No coefficient is negative, so that
+    [t^p] ≤ exp(μ(eˣ−1−x))/x^p, and μeˣ = p/x.
+    """
+    p, log2_mean = np.broadcast_arrays(np.asarray(p, dtype=np.float64), log2_mean)
+    cosh = _log2_cosh(np.log2(p / 6) + (np.log2(p) - log2_mean) / 2)
+    near = log2_double_factorial(p) + p / 2 * log2_mean + cosh
+    x = wrightomega(np.log(p) - log2_mean * _LN2)
+    saddle = (gammaln(p + 1) + p / np.maximum(x, 1.0) - p * np.log(np.maximum(x, 1.0))) / _LN2
+    return np.asarray(np.where(x > 1, np.minimum(near, saddle), near))
+
+
+def _log2_cosh(log2_x: Numbers) -> Numbers:
+    """log₂ cosh(2^log2_x); inf where that is above 2^(2^1000)."""
+    x = np.where(log2_x < 1000, np.exp2(np.minimum(log2_x, 1000.0)), np.inf)
+    return np.asarray(x / _LN2 + np.log1p(np.exp(-2 * x)) / _LN2 - 1)
 
 
 def log2_subtract(a: Numbers, b: Numbers) -> Numbers:
@@ -98,7 +128,7 @@ def check_min_entropy(name: str, value: float, bits: int) -> float:
         InputError: otherwise.
     """
     if not 0 <= value <= bits:
-        raise InputError(f"min-entropy {value:g} of {name} is outside [0, {bits}], its length")
+        raise InputError(f"min-entropy {value:.15g} of {name} is outside [0, {bits}], its length")
     return value
 
 
@@ -111,3 +141,15 @@ def check_error(log2_error: float) -> float:
     if not (log2_error < 0 and math.isfinite(log2_error)):
         raise InputError(f"error 2^{log2_error:g} is outside (0, 1)")
     return log2_error
+
+
+def check_claim(log2_claimed: float, log2_proved: float) -> None:
+    """Check that a plan claims no smaller error than its theorem proves (1 needs no proof).
+
+    Raises:
+        InputError: it does.
+    """
+    if not log2_claimed >= min(0.0, log2_proved) - 1e-6:  # libraries differ in the last digits
+        raise InputError(
+            f"an error of 2^{log2_claimed} is claimed, the theorem has 2^{log2_proved}"
+        )

@@ -30,10 +30,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from protocol.errors import InputError
-from protocol.extract.bounds import InsufficientError, Source1, check_error, check_min_entropy
+from protocol.extract.bounds import (
+    InsufficientError,
+    Source1,
+    check_claim,
+    check_error,
+    check_min_entropy,
+)
 from protocol.extract.fields import is_artin_prime, next_all_one
 from protocol.extract.multiply import Backend, multiply
-from protocol.extract.words import Bits, check_bits, pack, shifted_down, truncate, unpack
+from protocol.extract.words import (
+    Bits,
+    PackedBits,
+    as_words,
+    pack,
+    shifted_down,
+    truncate,
+    unpack,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,10 @@ class DodisPlan:
         length2: bits of source 2.
         min_entropy2: min-entropy of source 2 that the error rests on, bits.
         output_bits: m.
-        log2_error: log₂ ξ, the error at these numbers.
+        log2_error: log₂ ξ, the error at these numbers, strong in either source.
+
+    Raises:
+        InputError: numbers that do not fit together, or an error below the theorem's.
     """
 
     length: int
@@ -55,6 +72,17 @@ class DodisPlan:
     min_entropy2: float
     output_bits: int
     log2_error: float
+
+    def __post_init__(self) -> None:
+        n = self.length
+        _check_length(n, max(self.source1.bits, self.length2))
+        if self.length2 < 1:
+            raise InputError(f"source 2 has {self.length2} bits, expected at least 1")
+        check_min_entropy("source 2", self.min_entropy2, self.length2)
+        _check_output(n, self.output_bits)
+        check_claim(
+            self.log2_error, log2_error(n, self.source1, self.min_entropy2, self.output_bits)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary, from which `from_json` restores the plan."""
@@ -96,7 +124,13 @@ def smallest_length(bits: int) -> int:
 
 
 def log2_error(length: int, source1: Source1, min_entropy2: float, output_bits: int) -> float:
-    """log₂ ξ of the theorem."""
+    """log₂ ξ of the theorem.
+
+    Raises:
+        InputError: output bits or min-entropy out of range.
+    """
+    _check_output(length, output_bits)
+    check_min_entropy("source 2", min_entropy2, length)
     known = source1.collision_entropy() + min_entropy2
     return (output_bits + length + 1 - known) / 2 - 1
 
@@ -104,8 +138,27 @@ def log2_error(length: int, source1: Source1, min_entropy2: float, output_bits: 
 def least_min_entropy2(
     length: int, source1: Source1, output_bits: int, log2_wanted: float
 ) -> float:
-    """Least k₂ for `output_bits` at error 2^{log2_wanted}."""
-    return output_bits + length - 1 - 2 * log2_wanted - source1.collision_entropy()
+    """Least k₂ for `output_bits` at error 2^{log2_wanted}; more than n if none suffices.
+
+    Raises:
+        InputError: output bits or error out of range.
+    """
+    check_error(log2_wanted)
+    _check_output(length, output_bits)
+    return max(0.0, output_bits + length - 1 - 2 * log2_wanted - source1.collision_entropy())
+
+
+def _check_length(length: int, longest: int) -> None:
+    if length < longest or not is_artin_prime(length):
+        raise InputError(
+            f"length {length} is no prime from {longest} on with primitive root 2; "
+            f"the least is {smallest_length(longest)}"
+        )
+
+
+def _check_output(length: int, output_bits: int) -> None:
+    if not 1 <= output_bits < length:
+        raise InputError(f"{output_bits} output bits are outside 1..{length - 1}, the length's")
 
 
 def plan(
@@ -135,53 +188,52 @@ def plan(
     check_min_entropy("source 2", min_entropy2, length2)
     longest = max(source1.bits, length2)
     n = smallest_length(longest) if length is None else length
-    if n < longest or not is_artin_prime(n):
-        raise InputError(
-            f"length {n} is no prime from {longest} on with primitive root 2; "
-            f"the least is {smallest_length(longest)}"
-        )
+    _check_length(n, longest)
+    wanted = 1 if output_bits is None else output_bits
+    _check_output(n, wanted)
     known = source1.collision_entropy()
     most = known + min_entropy2 - n + 1 + 2 * log2_wanted
-    largest = min(math.floor(most + 1e-9), n - 1)
-    wanted = 1 if output_bits is None else output_bits
-    if wanted < 1:
-        raise InputError(f"{wanted} output bits, expected at least 1")
+    largest = min(math.floor(most), n - 1)
+    # Rounding must not leave the error above what was wanted.
+    if largest >= 1 and log2_error(n, source1, min_entropy2, largest) > log2_wanted:
+        largest -= 1
     if largest < wanted:
         raise InsufficientError(
             f"{wanted} bits cannot be extracted: m <= H2 + k2 - n + 1 - 2*log2(1/error) = "
-            f"{known:.1f} + {min_entropy2:g} - {n} + 1 - {-2 * log2_wanted:g} = {most:.1f}"
+            f"{known:.1f} + {min_entropy2:.1f} - {n} + 1 - {-2 * log2_wanted:.1f} = {most:.1f}"
         )
     m = largest if output_bits is None else wanted
     return DodisPlan(n, source1, length2, min_entropy2, m, log2_error(n, source1, min_entropy2, m))
 
 
 def extract(
-    plan: DodisPlan, source1: ArrayLike, source2: ArrayLike, backend: Backend | None = None
+    plan: DodisPlan,
+    source1: ArrayLike | PackedBits,
+    source2: ArrayLike | PackedBits,
+    backend: Backend | None = None,
 ) -> Bits:
     """The m output bits.
 
     Args:
         plan: the parameters.
-        source1: at most `plan.source1.bits` bits, padded with zeros to n.
-        source2: at most `plan.length2` bits, likewise.
+        source1: `plan.source1.bits` bits, an array of 0 and 1 or `PackedBits`; padded with zeros
+            to n.
+        source2: likewise, at most `plan.length2` bits (k₂ is the min-entropy of the padded string,
+            so the length should not be random).
         backend: way of multiplication; the fastest unless given.
 
     Raises:
-        InputError: a source that is too long, or entries other than 0 and 1.
+        InputError: a wrong length, or entries other than 0 and 1.
     """
     n = plan.length
-    padded = []
-    for name, source, bound in (
-        ("source 1", source1, plan.source1.bits),
-        ("source 2", source2, plan.length2),
-    ):
-        bits = check_bits(source, name)
-        if len(bits) > bound:
-            raise InputError(f"{name} has {len(bits)} bits, expected at most {bound}")
-        whole = np.zeros(n, dtype=np.uint8)
-        whole[: len(bits)] = bits
-        padded.append(whole)
+    first, bits1 = as_words(source1, "source 1")
+    second, bits2 = as_words(source2, "source 2")
+    if bits1 != plan.source1.bits:
+        raise InputError(f"source 1 has {bits1} bits, expected {plan.source1.bits}")
+    if bits2 > plan.length2:
+        raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
     # Correlation is convolution with x reversed: index (n − j) mod n for j.
-    padded[0] = np.concatenate([padded[0][:1], padded[0][:0:-1]])
-    product = multiply(pack(padded[0]), pack(padded[1]), backend)
+    x = unpack(truncate(first, n), n)
+    reverse = pack(np.concatenate([x[:1], x[:0:-1]]))
+    product = multiply(reverse, truncate(second, n), backend)
     return unpack(truncate(product, n) ^ truncate(shifted_down(product, n), n), plan.output_bits)

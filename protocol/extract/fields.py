@@ -27,14 +27,14 @@ from protocol.extract.words import (
 )
 
 Kind = Literal["all-one", "trinomial"]
+#: Above the 10⁸ coefficients that the products are made for; factors are found up to here.
 MAX_DEGREE = 2**33
 
 #: Irreducible trinomials t^r+t^k+1 as {r: k}, all of Mersenne-prime degree.  The tests check them
 #: up to 4423, `benchmarks/check_trinomials.py` any of them.  Up to 4423 from Zierler, Inf. Control
-#: 15, 67 (1969); to 44497 from Kurita and Matsumoto, Math. Comp. 56, 817 (1991); to 859433 from
-#: Heringa, Blöte and Compagner, Int. J. Mod. Phys. C 3, 561 (1992) and Kumada et al., Math. Comp.
-#: 69, 811 (2000); 3021377 and 6972593 from Brent, Larvala and Zimmermann, Math. Comp. 72, 1443
-#: (2003) and 74, 1001 (2005).
+#: 15, 67 (1969); to 44497 from Kurita and Matsumoto, Math. Comp. 56, 817 (1991); to 132049 from
+#: Heringa, Blöte and Compagner, Int. J. Mod. Phys. C 3, 561 (1992); to 3021377 from Brent, Larvala
+#: and Zimmermann, Math. Comp. 72, 1443 (2003); 6972593 from the same, Math. Comp. 74, 1001 (2005).
 TRINOMIALS = {
     127: 1,
     521: 32,
@@ -113,9 +113,13 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.kind == "all-one":
-            good = self.middle == 0 and is_artin_prime(self.degree + 1)
+            good = (
+                self.middle == 0
+                and self.degree <= MAX_DEGREE  # above, finding factors would take for ever
+                and is_artin_prime(self.degree + 1)
+            )
         else:
-            good = TRINOMIALS.get(self.degree) == self.middle
+            good = self.kind == "trinomial" and TRINOMIALS.get(self.degree) == self.middle
         if not good:
             raise InputError(
                 f"there is no {self.kind} field of degree {self.degree}"
@@ -226,8 +230,9 @@ def next_all_one(bits: int, step: int = 1) -> int:
 
 
 def _nearest_text(degree: int) -> str:
+    degree = min(degree, MAX_DEGREE)
     names = [f"{next_all_one(degree)}"]
-    if below := next_all_one(min(degree, MAX_DEGREE), -1):
+    if below := next_all_one(degree, -1):
         names.insert(0, f"{below}")
     nearest = min(TRINOMIALS, key=lambda r: abs(math.log(r / max(degree, 1))))
     return f"nearest: all-one {' and '.join(dict.fromkeys(names))}, trinomial {nearest}"

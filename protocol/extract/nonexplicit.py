@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -49,16 +50,16 @@ def exact_error(table: Table, rows: int, columns: int) -> float:
     Raises:
         InputError: more than 3·10⁶ choices of rows, or counts out of range.
     """
-    worst = 0.0
-    for low, high in _imbalances(table, rows, columns):
-        worst = max(worst, float(max(low.max(), high.max())) / (2 * rows * columns))
-    return worst
+    worst = 0
+    signs = 1 - 2 * table.astype(np.int16)
+    choices = _choices(table, rows, columns)
+    while batch := list(islice(choices, 20_000)):
+        low, high = _imbalances(signs[np.array(batch)].sum(axis=1), columns)
+        worst = max(worst, int(low.max()), int(high.max()))
+    return worst / (2 * rows * columns)
 
 
-def _imbalances(
-    table: Table, rows: int, columns: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """|#0 − #1| of the worst columns on either side, for every choice of rows, in batches."""
+def _choices(table: Table, rows: int, columns: int) -> Iterator[tuple[int, ...]]:
     n_rows, n_columns = table.shape
     if not (1 <= rows <= n_rows and 1 <= columns <= n_columns):
         raise InputError(f"{rows} rows and {columns} columns do not fit a table {table.shape}")
@@ -67,13 +68,13 @@ def _imbalances(
             f"{comb(n_rows, rows)} choices of {rows} rows of {n_rows} are too many to verify, "
             f"expected at most {_MAX_CHOICES}"
         )
-    choices = combinations(range(n_rows), rows)
-    signs = 1 - 2 * table.astype(np.int64)
-    while batch := list(islice(choices, 20_000)):
-        sums = np.sort(signs[np.array(batch)].sum(axis=1), axis=1)
-        low = np.abs(sums[:, :columns].sum(axis=1))
-        high = np.abs(sums[:, n_columns - columns :].sum(axis=1))
-        yield low, high
+    return combinations(range(n_rows), rows)
+
+
+def _imbalances(sums: NDArray[Any], columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """|#0 − #1| of the worst columns on either side, from sums of signs (choices, columns)."""
+    ordered = np.sort(sums, axis=1)
+    return np.abs(ordered[:, :columns].sum(axis=1)), np.abs(ordered[:, -columns:].sum(axis=1))
 
 
 def inner_product_table(bits: int) -> Table:
@@ -92,20 +93,23 @@ def search(bits: int, rows: int, columns: int, flips: int, rng: Generator) -> Fo
         InputError: as `exact_error`.
     """
 
-    def roughness(table: Table) -> float:
-        parts = [
-            (low.astype(float) ** 8 + high.astype(float) ** 8).sum()
-            for low, high in _imbalances(table, rows, columns)
-        ]
-        return float(sum(parts))
-
     table = rng.integers(0, 2, (2**bits, 2**bits), dtype=np.uint8)
-    current = roughness(table)
+    choices = np.array(list(_choices(table, rows, columns)))
+    signs = 1 - 2 * table.astype(np.int16)
+    sums = signs[choices].sum(axis=1)
+
+    def roughness(some: NDArray[Any]) -> NDArray[np.float64]:
+        low, high = _imbalances(some, columns)
+        return np.asarray(low.astype(float) ** 8 + high.astype(float) ** 8)
+
+    rough = roughness(sums)
     for _ in range(flips):
-        at = tuple(rng.integers(0, 2**bits, 2))
-        table[at] ^= 1
-        if (changed := roughness(table)) <= current:
-            current = changed
-        else:
-            table[at] ^= 1
+        row, column = rng.integers(0, 2**bits, 2)
+        touched = (choices == row).any(axis=1)  # a flip changes no other choice of rows
+        changed = sums[touched]
+        changed[:, column] -= 2 * signs[row, column]
+        if (after := roughness(changed)).sum() <= rough[touched].sum():
+            sums[touched], rough[touched] = changed, after
+            signs[row, column] *= -1
+    table = ((1 - signs) // 2).astype(np.uint8)
     return Found(table, exact_error(table, rows, columns), flips)

@@ -5,16 +5,25 @@ elements of GF(2^r).  Output: the m lowest coefficients of
 
     f(x, y) = x₂·P(x₁y),    P(z) = Σ_{i<2^l} z^i = Π_{j<l} (1 + z^{2^j}),
 
-l products and l squarings.  (Raz, STOC 2005; in this form Foreman et al. 2025, whose bound
-`published_log2_error` is.)
+l products and l squarings.  (Raz, STOC 2005; in this form Foreman, Wooltorton, Milner, Curchod,
+arXiv:2506.15547, whose bound `published_log2_error` is.)
 
 Theorem.  Let D be the density of source 1 against uniform bits, k₂ the min-entropy of source 2
-given all side information, independent of source 1.  For even p ≤ 2^l, 1/p + 1/q = 1, the distance
-of (output, x) from (uniform, x), so in the form strong in source 1, is at most
+(padded) given all side information, independent of source 1.  For even p ≤ 2^l, 1/p + 1/q = 1,
+the distance of (output, x) from (uniform, x), so in the form strong in source 1, is at most
 
-    ξ = ½·2^{m/2}·‖D‖_q·[2^{l−r} + (p−1)!!·2^{−pk₂/2}]^{1/p}.
+    ξ₁ = ½·‖D‖_q·[2^{l−r+pm/2} + (p−1)!!·2^{p(m−k₂)/2}]^{1/p},
 
-Proof.  Fix a nonzero mask τ of output bits and χ(x,y) = (−1)^{τ·f(x,y)}, b_τ(x) = |E_y χ(x,y)|.
+and that of (output, y) from (uniform, y), so in the form strong in source 2, at most
+
+    ξ₂ = ½·‖D‖_q·[2^{l−r+pm/2} + 2^{p(m/2−k₂)}·T_p(2^{k₂−m})]^{1/p},
+
+T_p(μ) the p-th central moment of a Poisson variable of mean μ, about (p−1)!!·μ^{p/2} for μ ≫ p (its
+bounds: `bounds.log2_poisson_moment`).  So m/2 in the second term is saved as long as m ≲ k₂.
+Either bounds the weak form, the distance of the output alone; ξ₂ is the smaller wherever ξ₁ < ½.
+
+Proof of ξ₁.  Fix a nonzero mask τ of output bits and χ_τ(x,y) = (−1)^{τ·f(x,y)}, b_τ(x) =
+|E_y χ_τ(x,y)|.
 (1) For uniform x and values y₁…y_p of which some occur an odd number of times, let Y be the set of
 those, |Y| ≤ p.  Π_j χ(x,y_j) = (−1)^{τ·(x₂s)}, s = Σ_{y∈Y} P(x₁y).  As τ ≠ 0, the mean over x₂ is
 0 unless s = 0.  s is a polynomial in x₁ of degree below 2^l with coefficients Σ_{y∈Y} y^i, i <
@@ -26,12 +35,24 @@ the distance is at most ½(Σ_τ b_τ(x)²)^{1/2} (Parseval and Cauchy-Schwarz).
 under D is at most ½‖D‖_q·[E_x(Σ_τ b_τ²)^{p/2}]^{1/p}, and by convexity (Σ_τ b_τ²)^{p/2} ≤
 2^{m(p/2−1)}·Σ_τ b_τ^p.  So it is at most ½‖D‖_q·2^{m/2}·M^{1/p}.  ∎
 
-Strong in source 2, (output, y) against (uniform, y): (1), (2) hold with signs σ_τ(y) in front of χ,
-which cancel in pairs, so E_y|E_x χ| ≤ ‖D‖_q M^{1/p} for each τ, and ½Σ_τ gives the bound
-above with m in place of m/2.
+Proof of ξ₂.  Put v_τ(y) = E_x χ_τ(x,y), x from source 1.  As in (3) the distance is at most
+½E_y|v|, |v|² = Σ_τ v_τ²; with u = v/|v| that is ½E_x g(x), g = Σ_y D₂(y) Σ_τ u_τ(y) χ_τ(x,y).  By
+Hölder it is at most ½‖D‖_q·[E_x g^p]^{1/p} for uniform x.  Expand g^p.  Write τ·w = Tr(β_τ w) with
+field elements β_τ.  Pairs (y_j, τ_j), j ≤ p, contribute E_x Π_j χ_{τ_j}(x,y_j), which is the chance
+that Σ_y B_y P(x₁y) = 0, B_y the sum of β_{τ_j} over the j with y_j = y: 1 if all B_y are 0, else
+below 2^{l−r} by the Vandermonde matrix as in (1).  The latter pairs add at most 2^{l−r}·(Σ_y D₂(y)
+Σ_τ|u_τ(y)|)^p ≤ 2^{l−r+pm/2}.  The former are just those that survive in E G^p, G = Σ_y D₂(y) X_y,
+X_y = Σ_τ u_τ(y)(−1)^{τ·z_y} with independent uniform z_y of m bits.  The X_y have mean 0, variance
+1, |X_y| ≤ 2^{m/2}, so |E X_y^b| ≤ 2^{m(b−2)/2}, and with D₂ ≤ 2^{−k₂}, sorting the p factors by
+equal y into blocks of b ≥ 2, E G^p ≤ Σ Π_blocks 2^{−k₂(b−1)+m(b−2)/2} = c^p·Σ μ^{blocks}, c =
+2^{m/2−k₂}, μ = 2^{k₂−m}, over all partitions of p things into blocks of at least two: that sum is
+T_p(μ), as all cumulants of a Poisson variable are μ.  ∎
+
+ξ₂ ≤ ξ₁ where ξ₁ < ½: then p·2^{m−k₂} < e, as (p−1)!! ≥ (p/e)^{p/2}, so that T_p(μ) is at most
+(p−1)!!·μ^{p/2}·e^{0.28p}, less than what 2^{m/2} costs ξ₁.
 
 The published bound, log₂‖D‖_q + max{(l−r+1)/p, log₂p − k₂/2} + 1 + m/2 with p ≤ 2^l/m, is weaker
-throughout: it has log₂p where ½·log₂(p/e) suffices, and a factor 4 more.  Both need 2r·(1 − H) < r
+throughout: it has log₂p where ½·log₂(p/e) suffices, and a factor 4 more.  All need 2r·(1 − H) < r
 for the rate H that ‖D‖_q sees as p grows: min-entropy rate above ½ in general, Shannon entropy
 h(½+ε) > ½ for an ε-SV source (ε < 0.39).
 """
@@ -49,19 +70,32 @@ from numpy.typing import ArrayLike, NDArray
 from protocol.errors import InputError
 from protocol.extract.bounds import (
     InsufficientError,
+    Numbers,
     Source1,
+    check_claim,
     check_error,
     check_min_entropy,
     log2_add,
     log2_double_factorial,
+    log2_poisson_moment,
     log2_subtract,
 )
 from protocol.extract.fields import Field, smallest_field
 from protocol.extract.multiply import Backend
-from protocol.extract.words import Bits, check_bits, pack, unpack
+from protocol.extract.words import (
+    Bits,
+    PackedBits,
+    Words,
+    as_words,
+    shifted_down,
+    truncate,
+    unpack,
+)
 
 Strong = Literal["source1", "source2"]
+Moments = NDArray[np.int64]
 _EXHAUSTIVE = 1 << 14
+MAX_LEVELS = 62
 
 
 @dataclass(frozen=True)
@@ -78,6 +112,9 @@ class RazPlan:
         moment: p.
         levels: l.
         strong: which source may become known beside the output without harm.
+
+    Raises:
+        InputError: numbers that do not fit together, or an error below the theorem's.
     """
 
     field: Field
@@ -89,6 +126,25 @@ class RazPlan:
     moment: int
     levels: int
     strong: Strong = "source1"
+
+    def __post_init__(self) -> None:
+        r = self.field.degree
+        _check_output(self.field, self.output_bits)
+        check_source1(self.field, self.source1)
+        if not 1 <= self.length2 <= r:
+            raise InputError(f"source 2 has {self.length2} bits, expected 1..{r} for this field")
+        check_min_entropy("source 2", self.min_entropy2, self.length2)
+        if self.strong not in ("source1", "source2"):
+            raise InputError(f"strong in {self.strong!r}, expected 'source1' or 'source2'")
+        if not 1 <= self.levels <= MAX_LEVELS:
+            raise InputError(f"l = {self.levels} is outside 1..{MAX_LEVELS}")
+        check_claim(
+            self.log2_error,
+            log2_error(
+                self.field, self.source1, self.min_entropy2, self.output_bits, self.moment,
+                self.levels, self.strong,
+            ),
+        )  # fmt: skip
 
     @property
     def degree(self) -> int:
@@ -140,28 +196,59 @@ class RazPlan:
             raise InputError(f"the extractor's parameters are unusable: {error!r}") from None
 
 
-def _output_cost(output_bits: int, strong: Strong) -> float:
-    return output_bits / 2 - 1 if strong == "source1" else output_bits - 1
-
-
-def _levels(p: Any) -> Any:
+def _levels(p: Any) -> Numbers:
     """Least l with 2^l ≥ p."""
-    return np.ceil(np.log2(p))
+    return np.asarray(np.ceil(np.log2(p)))
 
 
-def _moments(field: Field, log2_bias: float) -> NDArray[np.int64]:
-    """The even p worth trying for a wanted bias 2^{log2_bias}: those with l − r < p·log2_bias.
+def _moments(field: Field, log2_bias: float) -> Moments:
+    """Even p to start from, for a wanted bias 2^{log2_bias}: those with l − r < p·log2_bias.
 
-    All of them up to 2¹⁴; above, enough to be within 1 part in 500 of any (k₂ is stationary at the
-    best p, so what this gives away is below 1e-5 of the moment's share of it).
+    All of them up to 2¹⁴, above in steps of 1 part in 500; `_optimise` goes on between those.
     """
-    largest = max(2.0, min(2.0**52, field.degree / max(-log2_bias, 1e-9)))
+    largest = max(2.0, min(2.0**48, field.degree / max(-log2_bias, 1e-9)))
     every = np.arange(2, min(largest, _EXHAUSTIVE) + 2, 2, dtype=np.int64)
     if largest <= _EXHAUSTIVE:
         return every
-    count = math.ceil(500 * math.log(largest / _EXHAUSTIVE))
+    count = math.ceil(500 * math.log(largest / _EXHAUSTIVE)) + 2
     above = 2 * np.round(np.geomspace(_EXHAUSTIVE, largest, count) / 2).astype(np.int64)
-    return np.concatenate([every, above])
+    return np.concatenate([every, above[1:]])
+
+
+def _optimise(moments: Moments, value: Callable[[Moments], Numbers]) -> tuple[float, int]:
+    """The least `value` over even p, with that p: on `moments`, then between the best's neighbours.
+
+    Exact as long as `value` has one minimum between those neighbours.
+    """
+    while True:
+        values = value(moments)
+        best = int(np.argmin(values))
+        low, high = (
+            int(moments[max(best - 1, 0)]),
+            int(moments[min(best + 1, len(moments) - 1)]),
+        )
+        if high - low <= 4:  # the neighbours are p ± 2, or p itself at an end
+            return float(values[best]), int(moments[best])
+        step = 2 * max(1, (high - low) // 2000)
+        moments = np.append(np.arange(low, high, step, dtype=np.int64), high)
+
+
+def _log2_second(p: Numbers, min_entropy2: Any, output_bits: int, strong: Strong) -> Numbers:
+    """log₂ of the second term in the bracket of the theorem."""
+    if strong == "source1":
+        return np.asarray(log2_double_factorial(p) + p * (output_bits - min_entropy2) / 2)
+    moment = log2_poisson_moment(p, min_entropy2 - output_bits)
+    return np.asarray(p * (output_bits / 2 - min_entropy2) + moment)
+
+
+def _log2_errors(
+    field: Field, source1: Source1, min_entropy2: float, output_bits: int, p: Any, levels: Any,
+    strong: Strong,
+) -> Numbers:  # fmt: skip
+    p = np.asarray(p, dtype=np.float64)
+    first = levels - field.degree + p * output_bits / 2
+    power = log2_add(first, _log2_second(p, min_entropy2, output_bits, strong))
+    return np.asarray(source1.log2_norm(p) + power / p - 1)
 
 
 def log2_error(
@@ -180,17 +267,13 @@ def log2_error(
     """
     if moment < 2 or moment % 2 or moment > 2**levels:
         raise InputError(f"p = {moment} is not even and in 2..2^l = {2**levels}")
-    power = log2_add(
-        levels - field.degree,
-        log2_double_factorial(moment) - moment * min_entropy2 / 2,
-    )
-    return float(source1.log2_norm(moment) + power / moment) + _output_cost(output_bits, strong)
+    return float(_log2_errors(field, source1, min_entropy2, output_bits, moment, levels, strong))
 
 
 def published_log2_error(
     field: Field, source1: Source1, min_entropy2: float, output_bits: int, moment: int, levels: int
 ) -> float:
-    """The bound of Foreman et al. (2025), with ‖D‖_q for any source (design 5), weak form.
+    """The bound of Foreman et al. (arXiv:2506.15547), with ‖D‖_q for any source, in the weak form.
 
     Raises:
         InputError: p odd, below 2 or above 2^l/m.
@@ -208,16 +291,21 @@ def best_error(
     output_bits: int,
     strong: Strong = "source1",
 ) -> tuple[float, int, int]:
-    """Least log₂ ξ over p and l, with the p and l that reach it."""
-    moments = _moments(field, -1.0)
-    levels = _levels(moments)
-    power = log2_add(
-        levels - field.degree, log2_double_factorial(moments) - moments * min_entropy2 / 2
+    """Least log₂ ξ over p and l, with the p and l that reach it.
+
+    Raises:
+        InputError: output bits or a min-entropy out of range.
+    """
+    _check_output(field, output_bits)
+    check_min_entropy("source 2", min_entropy2, field.degree)
+    # Only where (l−r)/p < −0.4 can ξ be below the trivial 1 − 2^−m.
+    error, p = _optimise(
+        _moments(field, -0.4),
+        lambda moments: _log2_errors(
+            field, source1, min_entropy2, output_bits, moments, _levels(moments), strong
+        ),
     )
-    errors = source1.log2_norm(moments) + power / moments
-    best = int(np.argmin(errors))
-    p, l_best = int(moments[best]), int(levels[best])
-    return log2_error(field, source1, min_entropy2, output_bits, p, l_best, strong), p, l_best
+    return error, p, int(_levels(p))
 
 
 def least_min_entropy2(
@@ -227,19 +315,88 @@ def least_min_entropy2(
     log2_wanted: float,
     strong: Strong = "source1",
 ) -> tuple[float, int, int]:
-    """Least k₂ for `output_bits` at error 2^{log2_wanted}, with p and l; inf if none suffices."""
-    moments = _moments(field, log2_wanted - _output_cost(output_bits, strong))
-    levels = _levels(moments)
-    bias = log2_wanted - _output_cost(output_bits, strong) - source1.log2_norm(moments)
-    room = log2_subtract(moments * bias, levels - field.degree)
+    """Least k₂ for `output_bits` at error 2^{log2_wanted}, with p and l; inf if none suffices.
+
+    Raises:
+        InputError: output bits or error out of range.
+    """
+    check_error(log2_wanted)
+    _check_output(field, output_bits)
+
+    def needed(moments: Moments) -> Numbers:
+        p = np.asarray(moments, dtype=np.float64)
+        first = _levels(p) - field.degree + p * output_bits / 2
+        room = log2_subtract(p * (log2_wanted + 1 - source1.log2_norm(p)), first)
+        gaussian = np.where(room > -np.inf, 2 / p * (log2_double_factorial(p) - room), np.inf)
+        if strong == "source1":
+            return np.asarray(np.maximum(0.0, gaussian + output_bits))
+        return _bisected(p, np.asarray(np.maximum(0.0, gaussian)), room, output_bits)
+
     with np.errstate(invalid="ignore"):
-        needed = np.where(
-            room > -np.inf, 2 / moments * (log2_double_factorial(moments) - room), np.inf
+        least, p = _optimise(_moments(field, log2_wanted + 1 - output_bits / 2), needed)
+    levels = int(_levels(p))
+    # Rounding must not leave the error at this k₂ above what was wanted.
+    step = 1e-13 * (least + abs(log2_wanted))
+    while (
+        math.isfinite(least)
+        and log2_error(field, source1, least, output_bits, p, levels, strong) > log2_wanted
+    ):
+        least, step = least + step, 2 * step
+    return least, p, levels
+
+
+def _bisected(p: Numbers, low: Numbers, room: Numbers, output_bits: int) -> Numbers:
+    """Least k₂ ≥ `low` with which the second term of ξ₂ fits the `room`.
+
+    Only where it may be the least of all; elsewhere `low`, which is above that.
+    """
+    # Where p·2^{m−k₂} ≤ 1, T_p(μ) ≤ (p−1)!!·μ^{p/2}·e^{p/6}, which ½ more of k₂ makes up for.
+    high = np.maximum(low, output_bits + np.log2(p)) + 0.5
+    kept = np.isfinite(low) & (low <= high.min())
+    q, a, b, limit = p[kept], low[kept], high[kept], room[kept]
+    for _ in range(60):
+        middle = (a + b) / 2
+        enough = _log2_second(q, middle, output_bits, "source2") <= limit
+        a, b = np.where(enough, a, middle), np.where(enough, middle, b)
+    result = low.copy()
+    result[kept] = b
+    return result
+
+
+def _out_of_reach(field: Field, source1: Source1, output_bits: int, log2_wanted: float) -> str:
+    """Why no min-entropy of source 2 suffices, at the p that comes nearest."""
+
+    def room(p: Any) -> Numbers:
+        p = np.asarray(p, dtype=np.float64)
+        return np.asarray((field.degree - _levels(p)) / p - output_bits / 2 + 1 + log2_wanted)
+
+    _, p = _optimise(
+        _moments(field, log2_wanted + 1 - output_bits / 2),
+        lambda moments: np.asarray(source1.log2_norm(moments) - room(moments)),
+    )
+    return (
+        f"{output_bits} bits cannot be extracted: at error 2^{log2_wanted:g} over {field} source 1 "
+        f"is too weak or too short, whatever source 2: (r - l)/p - m/2 + 1 - log2(1/error) = "
+        f"{float(room(p)):.1f} at p = {p} has to be above the {float(source1.log2_norm(p)):.1f} "
+        f"bits of its norm"
+    )
+
+
+def check_source1(field: Field, source1: Source1) -> None:
+    """Check that source 1 has the 2r bits of the field.
+
+    Raises:
+        InputError: it has another number.
+    """
+    if source1.bits != 2 * field.degree:
+        raise InputError(
+            f"source 1 has {source1.bits} bits, expected 2r = {2 * field.degree} for {field}"
         )
-    best = int(np.argmin(needed))
-    # One part in 10¹² for rounding, so that the error at this k₂ is never above what was wanted.
-    least = max(0.0, float(needed[best]) + 1e-12 * abs(log2_wanted) * 4)
-    return least, int(moments[best]), int(levels[best])
+
+
+def _check_output(field: Field, output_bits: int) -> None:
+    if not 1 <= output_bits <= field.degree:
+        raise InputError(f"{output_bits} output bits are outside 1..{field.degree}, the field's")
 
 
 def plan_for_output(epsilon: float, length2: int, output_bits: int, log2_wanted: float) -> RazPlan:
@@ -274,18 +431,15 @@ def plan_with(
         InputError: an argument out of range, or no min-entropy of source 2 suffices.
     """
     check_error(log2_wanted)
-    if not 1 <= output_bits <= field.degree:
-        raise InputError(f"{output_bits} output bits are outside 1..{field.degree}, the field's")
-    if not 1 <= length2 <= field.degree:
-        raise InputError(f"source 2 has {length2} bits, expected 1..{field.degree} for this field")
+    _check_output(field, output_bits)
+    check_source1(field, source1)
     k2, p, levels = least_min_entropy2(field, source1, output_bits, log2_wanted, strong)
     if k2 > length2:
         raise InsufficientError(
             f"{output_bits} bits at error 2^{log2_wanted:g} need {k2:.1f} bits of min-entropy "
             f"in source 2, which has {length2} bits"
             if math.isfinite(k2)
-            else f"{output_bits} bits at error 2^{log2_wanted:g} are out of reach over "
-            f"GF(2^{field.degree}): source 1 is too weak or the field too small"
+            else _out_of_reach(field, source1, output_bits, log2_wanted)
         )
     return RazPlan(
         field,
@@ -334,25 +488,21 @@ def plan(
     field = smallest_field(length2) if field is None else field
     if source1 is None:
         source1 = Source1(2 * field.degree, epsilon=epsilon)
-    elif source1.bits != 2 * field.degree:
-        raise InputError(
-            f"source 1 has {source1.bits} bits, expected 2r = {2 * field.degree} for {field}"
-        )
+    elif epsilon is not None:
+        raise InputError(f"epsilon {epsilon} is given beside {source1}, expected one of the two")
+    check_source1(field, source1)
 
     def needed(m: int) -> float:
         return least_min_entropy2(field, source1, m, log2_wanted, strong)[0]
 
     wanted = 1 if output_bits is None else output_bits
-    if not 1 <= wanted <= field.degree:
-        raise InputError(f"{wanted} output bits are outside 1..{field.degree}, the field's")
+    _check_output(field, wanted)
     if (least := needed(wanted)) > min_entropy2:
         raise InsufficientError(
             f"{wanted} bits cannot be extracted: at error 2^{log2_wanted:g} over {field} they need "
-            + (
-                f"{least:.1f} bits of min-entropy in source 2, it has {min_entropy2:g}"
-                if math.isfinite(least)
-                else f"a stronger source 1 (or a longer one) than {source1}"
-            )
+            f"{least:.1f} bits of min-entropy in source 2, it has {min_entropy2:.1f}"
+            if math.isfinite(least)
+            else _out_of_reach(field, source1, wanted, log2_wanted)
         )
     low, high = wanted, wanted + 1 if output_bits is not None else field.degree + 1
     while high - low > 1:
@@ -370,8 +520,8 @@ def plan_sv(epsilon: float, length2: int, min_entropy2: float, log2_wanted: floa
 
 def extract(
     plan: RazPlan,
-    source1: ArrayLike,
-    source2: ArrayLike,
+    source1: ArrayLike | PackedBits,
+    source2: ArrayLike | PackedBits,
     progress: Callable[[int, int], None] | None = None,
     backend: Backend | None = None,
 ) -> Bits:
@@ -379,29 +529,28 @@ def extract(
 
     Args:
         plan: the parameters.
-        source1: (2r,) bits, x₁ first.
-        source2: at most `plan.length2` bits; shorter strings are padded with zeros.
+        source1: 2r bits, x₁ first: an array of 0 and 1, or `PackedBits`.
+        source2: likewise, at most `plan.length2` bits; shorter strings are padded with zeros (k₂
+            is the min-entropy of the padded string, so the length should not be random).
         progress: is told (steps done, steps in all).
         backend: way of multiplication; the fastest unless given.
 
     Raises:
         InputError: a wrong length, or entries other than 0 and 1.
     """
-    first, second = check_bits(source1, "source 1"), check_bits(source2, "source 2")
+    first, bits1 = as_words(source1, "source 1")
+    second, bits2 = as_words(source2, "source 2")
     field, r = plan.field, plan.degree
-    if len(first) != 2 * r:
-        raise InputError(f"source 1 has {len(first)} bits, expected 2r = {2 * r}")
-    if len(second) > plan.length2:
-        raise InputError(f"source 2 has {len(second)} bits, expected at most {plan.length2}")
-    padded = np.zeros(field.ring_bits, dtype=np.uint8)
+    if bits1 != 2 * r:
+        raise InputError(f"source 1 has {bits1} bits, expected 2r = {2 * r}")
+    if bits2 > plan.length2:
+        raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
 
-    def element(bits: Bits) -> NDArray[np.uint64]:
-        padded[:] = 0
-        padded[: len(bits)] = bits
-        return pack(padded)
+    def element(words: Words) -> Words:
+        return truncate(words, field.ring_bits)  # in as many words as the ring takes
 
-    power = field.multiply(element(first[:r]), element(second), backend)
-    result = element(first[r:])
+    power = field.multiply(element(truncate(first, r)), element(second), backend)
+    result = element(shifted_down(first, r))
     for level in range(plan.levels):
         power[0] ^= np.uint64(1)  # 1 + z^{2^j}, only for this product
         result = field.multiply(result, power, backend)

@@ -7,23 +7,37 @@ Percival, Zimmermann, Math. Comp. 76, 1469 (2007), Theorem 5.1)
 
     ‖a‖₂‖b‖₂·((1+ε)^{3k} (1+ε√5)^{3k+1} (1+β)^{3k} − 1),    ε = 2⁻⁵³,
 
-β the error of the roots of unity, at most 2ε here.  The norms are at most √n, so the bound is
-about n·k·1.8e-15: 2e-8 at n = 10⁶ and 5e-6 at n = 10⁸, where 1/2 would be needed to go wrong.  That
-leaves a factor 10⁵ for the transform's mixed radices, which the theorem does not name.
+β the error of the roots of unity, at most 2ε here.  Each of k passes of each of the three
+transforms contributes one factor for its additions, its products and its roots.  The theorem names
+radix 2; a radix-4 pass has the additions of two passes of radix 2 and fewer products, and a real
+transform leaves out half of the same operations, so that the bound stays.  The norms are at most
+√n, so it is about n·k·1.8e-15: 4e-8 at n = 10⁶ and 5e-6 at n = 10⁸, where 1/2 would be needed
+to go wrong.  `multiply` asserts it, and beyond it that no computed coefficient is further than
+1/8 from a whole number, should a transform be worse than any that is known.
+
+Memory: five to six arrays of N doubles, 1.7 GB at n = 10⁷ and so 13 GB at 10⁸, where the additive
+transform takes 0.5 GB; no extra package is needed, and no particular processor.
 """
 
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
 from protocol.errors import InputError
 from protocol.extract.words import WORD, Words, pack, unpack
 
 _EPSILON = 2.0**-53
-_MAX_BITS = 10**9
+MAX_BITS = 10**9
+#: Largest distance to a whole number that is taken for rounding; it must be below 1/2.
+_TOLERANCE = 1 / 8
+#: Below this transform length a second thread costs more than it saves.
+_THREADED_FROM = 1 << 15
+_BLOCK = 1 << 20
 
 
 def rounding_bound(ones_a: int, ones_b: int, points: int) -> float:
@@ -42,12 +56,48 @@ def multiply(a: Words, b: Words) -> Words:
 
     Raises:
         InputError: more than 10⁹ coefficients.
+        ArithmeticError: this machine's transform rounds worse than its bound; never seen.
     """
     length = WORD * (len(a) + len(b))
-    if length > _MAX_BITS:
-        raise InputError(f"a product of {length} coefficients is above the limit {_MAX_BITS}")
+    if length > MAX_BITS:
+        raise InputError(f"a product of {length} coefficients is above the limit {MAX_BITS}")
     points = 1 << (length - 1).bit_length()
-    left = rfft(unpack(a, WORD * len(a)).astype(np.float64), points)
-    left *= left if a is b else rfft(unpack(b, WORD * len(b)).astype(np.float64), points)
+    assert rounding_bound(WORD * len(a), WORD * len(b), points) < _TOLERANCE
+    if a is b:
+        left = _spectrum(a, points)
+        left *= left
+    elif points >= _THREADED_FROM:
+        with ThreadPoolExecutor(2) as pool:
+            left, right = pool.map(_spectrum, (a, b), (points, points))
+        left *= right
+        del right
+    else:
+        left = _spectrum(a, points)
+        left *= _spectrum(b, points)
     product = irfft(left, points)[:length]
-    return pack((np.rint(product).astype(np.int64) & 1).astype(np.uint8))
+    del left
+    return parities(product)
+
+
+def _spectrum(words: Words, points: int) -> NDArray[np.complex128]:
+    padded = np.zeros(points)
+    padded[: WORD * len(words)] = unpack(words, WORD * len(words))
+    return np.asarray(rfft(padded))
+
+
+def parities(product: NDArray[np.float64]) -> Words:
+    """Parities of the whole numbers next to `product`, whose length is a multiple of 64.
+
+    Raises:
+        ArithmeticError: an entry further from a whole number than rounding explains.
+    """
+    result = []
+    for start in range(0, len(product), _BLOCK):
+        block = product[start : start + _BLOCK]
+        whole = np.rint(block)
+        if (worst := float(np.abs(block - whole).max())) > _TOLERANCE:
+            raise ArithmeticError(
+                f"a Fourier transform is {worst} from a whole number, expected at most {_TOLERANCE}"
+            )
+        result.append(pack((whole.astype(np.int64) & 1).astype(np.uint8)))
+    return np.concatenate(result)

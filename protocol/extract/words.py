@@ -6,6 +6,8 @@ significant first.  Lengths are counted in bits by the caller.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,6 +21,60 @@ WORD = 64
 _SPREAD = np.array(
     [sum(((b >> i) & 1) << (2 * i) for i in range(8)) for b in range(256)], dtype="<u2"
 )
+
+
+#: Byte b with its bits in reverse order.
+_REVERSED = np.array([int(f"{b:08b}"[::-1], 2) for b in range(256)], dtype=np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedBits:
+    """A bit string packed into bytes, first bit highest: as by `np.packbits`, as in ksamp's files.
+
+    Attributes:
+        data: bytes, or (n,) uint8.
+        bits: length in bits; what the last byte has beyond them is ignored.
+
+    Raises:
+        InputError: another type or shape, or a length that the bytes do not have.
+    """
+
+    data: bytes | NDArray[np.uint8]
+    bits: int
+
+    def __post_init__(self) -> None:
+        array = self.array()
+        if array.ndim != 1 or array.dtype != np.uint8:
+            raise InputError(
+                f"packed bits have shape {array.shape} and dtype {array.dtype}, "
+                "expected bytes or (n,) uint8"
+            )
+        if not 0 <= self.bits <= 8 * len(array):
+            raise InputError(f"{self.bits} bits are outside 0..{8 * len(array)}, what was given")
+
+    def array(self) -> NDArray[np.uint8]:
+        """The bytes as (n,) uint8."""
+        if isinstance(self.data, bytes | bytearray | memoryview):
+            return np.frombuffer(self.data, dtype=np.uint8)
+        return np.asarray(self.data)
+
+    def __len__(self) -> int:
+        return self.bits
+
+
+def as_words(source: ArrayLike | PackedBits, name: str) -> tuple[Words, int]:
+    """A source, packed or as an array of 0 and 1, as words; and its length in bits.
+
+    Raises:
+        InputError: an array of another shape, or an entry other than 0 and 1.
+    """
+    if not isinstance(source, PackedBits):
+        bits = check_bits(source, name)
+        return pack(bits), len(bits)
+    raw = np.zeros(8 * word_count(source.bits), dtype=np.uint8)
+    used = _REVERSED[source.array()[: -(-source.bits // 8)]]
+    raw[: len(used)] = used
+    return truncate(raw.view("<u8").astype(np.uint64, copy=False), source.bits), source.bits
 
 
 def check_bits(bits: ArrayLike, name: str) -> Bits:

@@ -14,7 +14,7 @@ from protocol.extract import Source1, dodis, raz
 @pytest.fixture
 def files(tmp_path):
     rng = np.random.default_rng(0)
-    for name, size in (("s1", 300), ("s2", 125)):
+    for name, size in (("s1", 300), ("s2", 125), ("s3", 125)):
         (tmp_path / name).write_bytes(rng.bytes(size))
     return tmp_path
 
@@ -44,13 +44,13 @@ def test_raz_on_files_is_raz_on_arrays(ksamp, files):
 def test_dodis_on_files_is_dodis_on_arrays(ksamp, files):
     answer = ksamp(
         "extract", "--method", "dodis",
-        *_arguments(files, source1=files / "s2", epsilon1=None, **{"min-entropy1": "900"}),
+        *_arguments(files, source1=files / "s3", epsilon1=None, **{"min-entropy1": "900"}),
         "--output-bits", "64", "--json",
     )  # fmt: skip
     assert answer.status == 0
     plan = dodis.plan(Source1(1000, min_entropy=900), 1000, 600, -40.0, output_bits=64)
-    bits = _bits(files / "s2")
-    assert answer.json["output_hex"] == np.packbits(dodis.extract(plan, bits, bits)).tobytes().hex()
+    expected = dodis.extract(plan, _bits(files / "s3"), _bits(files / "s2"))
+    assert answer.json["output_hex"] == np.packbits(expected).tobytes().hex()
     assert answer.json["length"] == plan.length
 
 
@@ -72,7 +72,7 @@ def test_sources_that_do_not_suffice_exit_three_with_the_arithmetic(ksamp, files
     too_many = ksamp("extract", *_arguments(files), "--output-bits", "900")
     assert too_many.status == 3
     assert "900 bits cannot be extracted" in too_many.err
-    assert sorted(p.name for p in files.iterdir()) == ["s1", "s2"]
+    assert sorted(p.name for p in files.iterdir()) == ["s1", "s2", "s3"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,10 @@ def test_sources_that_do_not_suffice_exit_three_with_the_arithmetic(ksamp, files
         ({"error": "2^3"}, "'2^3' is no error in (0, 1)"),
         ({"error": "tiny"}, "'tiny' is no error in (0, 1)"),
         ({"output-bits": "0"}, "0 output bits"),
-        ({"out": "/no/such/folder/out"}, "cannot be written"),
+        ({"output-bits": "1e6"}, "1000000 output bits are outside 1..1018"),
+        ({"min-entropy1": "1e6", "epsilon1": None}, "min-entropy 1000000 of source 1 is outside"),
+        ({"out": "/no/such/folder/out"}, "'/no/such/folder' is no writable folder"),
+        ({"out": "/"}, "output file '/' exists"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_file(ksamp, files, changes, message):
@@ -105,7 +108,64 @@ def test_bad_input_is_one_line_and_leaves_no_file(ksamp, files, changes, message
         assert message in answer.err
         assert answer.err.startswith("ksamp: error: ")
     assert answer.err.count("\n") == 1
-    assert sorted(p.name for p in files.iterdir()) == ["s1", "s2"]
+    assert sorted(p.name for p in files.iterdir()) == ["s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize("method", ["raz", "dodis"])
+def test_lengths_need_not_be_multiples_of_8(ksamp, files, method):
+    length1 = 2399 if method == "raz" else 997
+    answer = ksamp(
+        "extract", "--method", method, *_arguments(files), "--length1", length1,
+        "--length2", 993, "--output-bits", 13, "--json",
+    )  # fmt: skip
+    assert answer.status == 0
+    first, second = _bits(files / "s1"), _bits(files / "s2")[:993]
+    if method == "raz":
+        plan = raz.plan(None, 993, 600, -40.0, epsilon=0.01, output_bits=13)
+        expected = raz.extract(plan, first[: plan.source1_bits], second)
+    else:
+        plan = dodis.plan(Source1(997, epsilon=0.01), 993, 600, -40.0, output_bits=13)
+        expected = dodis.extract(plan, first[:997], second)
+    assert bytes.fromhex(answer.json["output_hex"]) == np.packbits(expected).tobytes()
+    assert answer.json["output_bits"] == 13
+
+
+@pytest.mark.parametrize("strong", ["source1", "source2"])
+def test_the_plan_says_which_source_may_become_known(ksamp, files, strong):
+    answer = ksamp("extract", *_arguments(files), "--strong", strong)
+    assert f"strong in source {strong[-1]}, which may become known" in answer.out
+    plan = raz.plan(None, 1000, 600, -40.0, epsilon=0.01, strong=strong)
+    assert f"Raz, {plan.output_bits} bits within 2^{plan.log2_error:.1f}" in answer.out
+
+
+def test_one_file_as_both_sources_is_refused(ksamp, files):
+    (files / "copy").write_bytes((files / "s2").read_bytes())
+    for name in ("s2", "copy"):
+        answer = ksamp("extract", "--method", "dodis", *_arguments(files, source1=files / name))
+        assert answer.status == 2
+        assert "start with the same 1000 bits, expected independent sources" in answer.err
+
+
+def test_a_source_is_never_overwritten(ksamp, files):
+    before = (files / "s1").read_bytes()
+    answer = ksamp("extract", *_arguments(files, out=files / "s1"), "--overwrite")
+    assert answer.status == 2
+    assert "is a source, expected another" in answer.err
+    assert (files / "s1").read_bytes() == before
+
+
+@pytest.mark.parametrize("method", ["raz", "dodis"])
+def test_a_failed_or_interrupted_extraction_leaves_no_file(ksamp, files, monkeypatch, method):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("protocol.cli.extract.os.fsync", interrupted)
+    answer = ksamp(
+        "extract", "--method", method, *_arguments(files, out=files / "out"), "--length1", "2400"
+        if method == "raz" else "1000",
+    )  # fmt: skip
+    assert answer.status == 130
+    assert sorted(p.name for p in files.iterdir()) == ["s1", "s2", "s3"]
 
 
 def test_an_existing_output_is_overwritten_only_when_told(ksamp, files):

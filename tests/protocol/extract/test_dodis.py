@@ -26,8 +26,9 @@ PRIMES = (3, 5, 11, 13, 19, 101, 131)
 def test_output_is_the_definition_bit_for_bit(backend, n, seed):
     rng = np.random.default_rng(seed)
     for _ in range(10):
-        plan = DodisPlan(n, Source1(n, epsilon=0.0), n, n, int(rng.integers(1, n)), 0.0)
-        sources = [rng.integers(0, 2, int(rng.integers(0, n + 1))) for _ in range(2)]
+        bits1, bits2 = (int(bits) for bits in rng.integers(0, n + 1, 2))
+        plan = DodisPlan(n, Source1(bits1, epsilon=0.0), n, n, int(rng.integers(1, n)), 0.0)
+        sources = rng.integers(0, 2, bits1), rng.integers(0, 2, bits2)
         found = dodis.extract(plan, *sources, backend=backend)
         assert np.array_equal(found, naive.dodis(plan, *sources))
 
@@ -78,9 +79,10 @@ def test_the_planned_output_is_the_largest(bits, epsilon, rate, bits_of_error):
         plan = dodis.plan(Source1(bits, epsilon=epsilon), bits, rate * bits, wanted)
     except InsufficientError:
         return
-    assert plan.log2_error <= wanted + 1e-8
-    more = dodis.log2_error(plan.length, plan.source1, plan.min_entropy2, plan.output_bits + 1)
-    assert more > wanted or plan.output_bits == plan.length - 1
+    assert plan.log2_error <= wanted
+    if plan.output_bits < plan.length - 1:
+        more = dodis.log2_error(plan.length, plan.source1, plan.min_entropy2, plan.output_bits + 1)
+        assert more > wanted - 1e-9
     least = dodis.least_min_entropy2(plan.length, plan.source1, plan.output_bits, wanted)
     assert least <= plan.min_entropy2 + 1e-6
     assert dodis.log2_error(plan.length, plan.source1, least, plan.output_bits) == pytest.approx(
@@ -95,13 +97,42 @@ def test_json_round_trip():
         DodisPlan.from_json({"length": 5})
 
 
+def test_a_planned_error_is_never_above_what_was_wanted():
+    plan = dodis.plan(Source1(1000, min_entropy=900), 1000, 600 - 1e-10, -40.0)
+    assert plan.log2_error <= -40.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"output_bits": 1019}, "1019 output bits are outside 1..1018"),
+        ({"output_bits": 0}, "0 output bits"),
+        ({"length": 1009}, "length 1009 is no prime"),
+        ({"length": 11}, "length 11 is no prime from 1000 on"),
+        ({"length2": 0}, "source 2 has 0 bits"),
+        ({"min_entropy2": 1001.0}, "min-entropy 1001 of source 2"),
+        ({"log2_error": -41.0}, r"an error of 2\^-41.0 is claimed, the theorem has 2\^-40"),
+        ({"log2_error": math.nan}, "an error of 2\\^nan is claimed"),
+    ],
+)
+def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):
+    """Such as one edited by hand; beyond the length all output bits would be 0."""
+    plan = dodis.plan(Source1(1000, min_entropy=800), 1000, 700, -40.0)
+    with pytest.raises(InputError, match=message):
+        DodisPlan.from_json({**plan.to_json(), **change})
+
+
 def test_bad_input_is_refused():
     source1 = Source1(1000, min_entropy=800)
     plan = dodis.plan(source1, 1000, 700, -30.0)
-    with pytest.raises(InputError, match="source 1 has 1001 bits, expected at most 1000"):
-        dodis.extract(plan, np.zeros(1001, dtype=np.uint8), np.zeros(5, dtype=np.uint8))
+    weak = np.zeros(1000, dtype=np.uint8)
+    for wrong in (0, 999, 1001):
+        with pytest.raises(InputError, match=f"source 1 has {wrong} bits, expected 1000"):
+            dodis.extract(plan, np.zeros(wrong, dtype=np.uint8), weak)
+    with pytest.raises(InputError, match="source 2 has 1001 bits, expected at most 1000"):
+        dodis.extract(plan, weak, np.zeros(1001, dtype=np.uint8))
     with pytest.raises(InputError, match=r"source 2\[0\] is 7"):
-        dodis.extract(plan, [0], [7])
+        dodis.extract(plan, weak, [7])
     with pytest.raises(
         InsufficientError, match=r"1 bits cannot be extracted: m <= .* = 800\.0 \+ "
     ):

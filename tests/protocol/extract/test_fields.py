@@ -122,6 +122,15 @@ def test_a_field_that_does_not_exist_names_the_nearest():
         trinomial_field(1000)
     with pytest.raises(InputError, match="middle term 3"):
         Field("trinomial", 127, 3)
+    with pytest.raises(InputError, match="no dense field of degree 127"):
+        Field("dense", 127, 1)
+    with pytest.raises(
+        InputError, match=r"degree 1000000000000000000000\d+; nearest: all-one 8589"
+    ):
+        Field("all-one", 10**30 + 98)  # 10**30 + 99 is prime; no search for factors of 10**30 + 98
+    for degree in (-5, 0, 1):
+        with pytest.raises(InputError, match="nearest: all-one 2, trinomial 127"):
+            Field("all-one", degree)
     with pytest.raises(InputError, match="field of 0 bits"):
         smallest_field(0)
 

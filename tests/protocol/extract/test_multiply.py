@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -37,6 +40,17 @@ def test_both_ways_are_tested_here():
     numba = pytest.importorskip("llvmlite.binding")
     if numba.get_host_cpu_features().get("pclmul", False):
         assert list(backends()) == ["additive", "real-fft"]
+
+
+@pytest.mark.parametrize("missing", ["numba", "the compiler of numba"])
+def test_without_numba_or_its_compiler_the_real_fft_is_taken(missing):
+    hide = "sys.modules['numba'] = None; " if missing == "numba" else ""
+    code = f"import sys; {hide}from protocol.extract.multiply import backends; print(*backends())"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0" if hide else "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "real-fft\n"
 
 
 @pytest.mark.parametrize("backend", list(backends()))
@@ -75,7 +89,22 @@ def test_the_rounding_of_the_worst_case_stays_below_its_bound():
     deviation = np.abs(computed - exact).max()
     bound = real_fft.rounding_bound(bits, bits, points)
     assert 0 < deviation < bound < 1e-4
-    assert real_fft.rounding_bound(10**9, 10**9, 2**31) < 1e-3
+    half = real_fft.MAX_BITS // 2
+    assert real_fft.rounding_bound(half, half, 2**30) < 1e-4  # the largest product allowed
+
+
+def test_a_transform_that_rounds_too_badly_is_noticed():
+    values = np.arange(64.0)
+    assert np.array_equal(unpack(real_fft.parities(values + 0.124), 64), np.arange(64) % 2)
+    values[40] += 0.13
+    with pytest.raises(ArithmeticError, match=r"0\.13\d* from a whole number"):
+        real_fft.parities(values)
+
+
+def test_a_product_above_the_limit_of_the_bound_is_refused(monkeypatch):
+    monkeypatch.setattr(real_fft, "MAX_BITS", 127)
+    with pytest.raises(InputError, match="a product of 128 coefficients is above the limit 127"):
+        real_fft.multiply(np.ones(1, np.uint64), np.ones(1, np.uint64))
 
 
 def test_the_cantor_basis_satisfies_its_equation():
