@@ -95,7 +95,7 @@ def test_the_command_optimises_verifies_and_runs(ksamp, tmp_path):
     path = tmp_path / "mine.json"
     made = ksamp(
         "certificate", "optimise", "--epsilon", 0.02, "--noise", "white=0.002", "--runs", "2e5",
-        "--out", path, "--json",
+        "--code", "joint", "--out", path, "--json",
     )  # fmt: skip
     assert made.status == 0
     assert made.json["output_bits"] > 0
@@ -132,7 +132,8 @@ def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
         (("certificate", "optimise", "--runs", 0, "--out", "x"), "runs 0 is outside"),
         (("certificate", "optimise", "--noise", "pink=1", "--out", "x"), "not understood"),
         (("certificate", "optimise", "--starred", "0,3", "--out", "x"), "label 0 is outside"),
-        (("certificate", "optimise", "--starred", "1,1", "--out", "x"), "'joint' is made for"),
+        (("certificate", "optimise", "--starred", "1,1", "--out", "x"), "'best' does not go with"),
+        (("certificate", "optimise", "--soundness", -1, "--out", "x"), "soundness -1.0 is not"),
         (("run", "--certificate", "nowhere.json"), "'nowhere.json' is no file and none of best"),
     ]
     for arguments, message in cases:
@@ -145,7 +146,7 @@ def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
 def test_an_infeasible_request_names_the_nearest(ksamp, tmp_path):
     answer = ksamp(
         "certificate", "optimise", "--epsilon", 0.05, "--noise", "white=0.3", "--runs", "inf",
-        "--out", tmp_path / "c.json",
+        "--code", "joint", "--out", tmp_path / "c.json",
     )  # fmt: skip
     assert answer.status == 3
     assert "nothing can be certified" in answer.out
