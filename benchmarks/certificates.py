@@ -20,7 +20,7 @@ from protocol.certificate.prove import prove_tight
 from protocol.certificate.table_program import best_table
 from protocol.certificate.values import guessing_probability
 from protocol.plan import best_closed_form, plan_run
-from protocol.setting_code import JOINT_CODES, default_code, joint_code
+from protocol.setting_code import CANDIDATE_CODES, default_code, joint_code
 from qdevices.aer import behaviour as simulated
 from qdevices.game import honest_table, pair_label, with_white_noise
 from qdevices.noise import NoiseSpec
@@ -63,7 +63,7 @@ def rates() -> None:
 
 
 def outputs() -> None:
-    codes = (default_code(), *JOINT_CODES)
+    codes = CANDIDATE_CODES
     print("\noutput bits at soundness 2^-64; in brackets the seconds of the optimisation")
     print(
         f"{'n':>14} {'ε':>5} {'white':>7} {'closed':>8} {'shipped':>9} "

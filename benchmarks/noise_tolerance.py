@@ -23,7 +23,7 @@ from protocol.certificate.prove import prove_tight
 from protocol.certificate.table_program import best_table
 from protocol.plan import best_closed_form, plan_run
 from protocol.score import ScoreCertificate, beta_limit, closed_form
-from protocol.setting_code import JOINT_CODES, SettingCode, default_code
+from protocol.setting_code import CANDIDATE_CODES, SettingCode, default_code
 from qdevices.game import honest_table, with_white_noise
 
 EPSILONS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2)
@@ -122,8 +122,8 @@ def main() -> None:
 
 def row(epsilon: float) -> list[str]:
     closed = [percent(value) for value in closed_edges(epsilon)]
-    default = [percent(value) for value in optimised_edges(default_code(), epsilon)]
-    by_code = {code.name: optimised_edges(code, epsilon) for code in JOINT_CODES}
+    by_code = {code.name: optimised_edges(code, epsilon) for code in CANDIDATE_CODES}
+    default = [percent(value) for value in by_code["default"]]
     best = []
     for k in range(len(RUNS) + 1):
         name = max(by_code, key=lambda n: by_code[n][k] or 0.0)

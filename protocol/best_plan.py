@@ -25,7 +25,7 @@ from protocol.plan import (
     plan_run,
 )
 from protocol.score import ScoreCertificate
-from protocol.setting_code import JOINT_CODES, SettingCode, check_epsilon, default_code
+from protocol.setting_code import CANDIDATE_CODES, SettingCode, check_epsilon, default_code
 from qdevices.game import STARRED_SETTING, honest_table, with_white_noise
 
 #: Ways to choose a certificate, by the name that the command line uses.
@@ -56,10 +56,10 @@ def best_plan(
         epsilon: ε of the source.
         behaviour: P(x|u) expected of the device, (81, 16).
         certificate: "best", the closed form or a shipped certificate, whichever gives more;
-            "closed-form"; "optimised", made now for just this n, ε and behaviour (half a minute);
+            "closed-form"; "optimised", made now for just this n, ε and behaviour (about a minute);
             or a certificate.
         code: only certificates with this setting code; unless given any, and of those that are
-            optimised the best of `setting_code.JOINT_CODES`.
+            optimised the best of `setting_code.CANDIDATE_CODES`.
         soundness: σ.
         completeness: wanted probability that a device as expected is accepted.
         progress: is told (stage, done, total) of an optimisation.
@@ -159,7 +159,7 @@ def _optimised(
     # The optimiser is imported only when it is wanted.
     from protocol.certificate.optimise import optimise_codes, optimised_certificate
 
-    codes = JOINT_CODES if code is None else (code,)
+    codes = CANDIDATE_CODES if code is None else (code,)
     found = optimise_codes(runs, epsilon, behaviour, codes, soundness=soundness, progress=progress)
     return None if found is None else optimised_certificate(found)
 

@@ -282,9 +282,10 @@ def full_code() -> SettingCode:
     return SettingCode("full", (STARRED_SETTING,) * (128 - len(others)) + others)
 
 
-#: Codes that read one word for both parties: for a good device and source, a weaker source, more
-#: noise.
-JOINT_CODES = (joint_code(), compact_code(), full_code())
+#: What an optimisation tries: for a good source and device, for a weak source, for a good source
+#: with a noisy device, and for one so noisy that the eight words pay which `default` has for each
+#: pair that shares a setting with u0.
+CANDIDATE_CODES = (joint_code(), compact_code(), full_code(), default_code())
 
 #: Codes by the name that the command line and files use.
 CODES = {

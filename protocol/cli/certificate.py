@@ -18,8 +18,8 @@ from protocol.cli._text import summary
 from protocol.errors import InputError
 from protocol.plan import check_count, check_demands
 from protocol.setting_code import (
+    CANDIDATE_CODES,
     CODES,
-    JOINT_CODES,
     SettingCode,
     check_epsilon,
     default_code,
@@ -77,7 +77,7 @@ def verify(file: str, as_json: bool) -> int:
     type=click.Choice(["best", "search", *CODES]),
     default="best",
     show_default=True,
-    help="Setting code: 'best' of joint, compact and full; 'search' looks for pairs, words and "
+    help="Setting code: 'best' of all but plain; 'search' looks for pairs, words and "
     "starred pair anew (minutes); or one by its name.",
 )
 @click.option(
@@ -103,7 +103,7 @@ def optimise_command(
 ) -> int:
     """Find the best certificate for a source, a noise and a number of runs, and write it.
 
-    Takes about half a minute.  Exit code 0: written; 3: nothing can be certified, with the nearest
+    Takes about a minute.  Exit code 0: written; 3: nothing can be certified, with the nearest
     request at which something could be; 2: bad input.
     """
     check_epsilon(epsilon)
@@ -118,10 +118,10 @@ def optimise_command(
     from protocol.certificate.optimise import largest_noise, optimise_codes, optimised_certificate
 
     with ProgressBar() as progress:
-        codes: tuple[SettingCode, ...] = JOINT_CODES if chosen is None else (chosen,)
+        codes: tuple[SettingCode, ...] = CANDIDATE_CODES if chosen is None else (chosen,)
         if code_name == "search":
             rated = search_codes(count, epsilon, behaviour, soundness=soundness, progress=progress)
-            codes = tuple(r.code for r in rated[:1]) + JOINT_CODES
+            codes = tuple(r.code for r in rated[:1]) + CANDIDATE_CODES
         found = optimise_codes(
             count, epsilon, behaviour, codes, soundness=soundness, progress=progress
         )

@@ -100,4 +100,7 @@ def advice_text(plan: Plan, least_runs: int | None, largest_noise: float | None)
             f"With {plan.runs:,} runs something can be certified up to about "
             f"white={largest_noise:.2g}."
         )
+    lines.append(
+        "That is by the certificates at hand; one optimised for the case may reach farther."
+    )
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from protocol.certificate.optimise import SEARCH_GRID, optimise_codes
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, verify
 from protocol.certificate.table_program import best_table
 from protocol.plan import estimated_output
-from protocol.setting_code import JOINT_CODES, SettingCode, compact_code, joint_code
+from protocol.setting_code import CANDIDATE_CODES, SettingCode, compact_code, joint_code
 from qdevices.game import honest_table, losing_table, pair_index, starred_outcomes, with_white_noise
 from qdevices.symmetry import entry_permutations, stabiliser
 
@@ -111,7 +111,7 @@ def test_the_compact_code_beats_the_joint_code_for_a_weak_source():
     """Three times the output at ε = 0.1, 1 % noise and 10⁸ runs; not so for a good source."""
     joint = max(_worth(joint_code(), 0.1, _behaviour(), beta=BETA >> k) for k in (1, 2))
     assert _worth(compact_code(), 0.1, _behaviour()) >= 3 * joint > 0
-    good = {c.name: _worth(c, 0.001, _behaviour(1e-3), 10**6, BETA << 2) for c in JOINT_CODES}
+    good = {c.name: _worth(c, 0.001, _behaviour(1e-3), 10**6, BETA << 2) for c in CANDIDATE_CODES}
     assert max(good, key=lambda name: good[name]) == "joint"
 
 
