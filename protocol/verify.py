@@ -13,6 +13,7 @@ from protocol import folder
 from protocol.errors import InputError
 from protocol.plan import Plan
 from protocol.recorded import load_pair
+from protocol.redraws import recorded_charge
 from protocol.run import BLOCK, Progress, extract, judge, new_tally, report
 
 #: Relative precision of what Theorem 9 finds by search; a minimum's place is known to the root of
@@ -67,7 +68,7 @@ def verify_folder(path: str | Path, progress: Progress | None = None) -> list[Ch
     if tally.runs != plan.runs:
         return checks
     try:
-        verdict = judge(plan, tally)
+        verdict = judge(plan, tally, recorded_charge(record, plan))
     except InputError as error:
         return [*checks, Check("settings", False, str(error))]
     for key, value in report(plan, verdict).items():

@@ -122,6 +122,19 @@ def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, mo
     assert {row["state"] for row in ksamp("jobs", wrong, "--json").json["chunks"]} == {"planned"}
 
 
+def test_a_backend_that_cannot_be_opened_from_here_fails_no_chunk(ksamp, laboratory, tmp_path):
+    root = tmp_path / "run"
+    begin(
+        root, laboratory.plan, laboratory.weak(), backend="python:elsewhere:make",
+        variant="static", order="run", chunk=5000, noise=None, expect="ideal",
+    )  # fmt: skip
+    with Ledger(root) as ledger:
+        ledger.keep_prepared("")
+        answer = ksamp("collect", root, "--wait")
+        assert (answer.status, "No module named 'elsewhere'" in answer.err) == (2, True)
+        assert {chunk.state for chunk in ledger.chunks()} == {"planned"}
+
+
 def test_a_job_of_a_strangers_device_is_never_played_twice(tmp_path):
     queue = Queue(tmp_path / "queue")
     settings = np.zeros(3, dtype=np.uint8)
@@ -222,6 +235,25 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
     assert len(known) == 6
     assert set(cloud.sent.values()) == {1}
     assert set(cloud.sent) == {(job.prepare_tag,), *((tag,) for tag in known)}
+
+
+def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypatch, tmp_path):
+    from qdevices.hardware import backends
+
+    root = tmp_path / "run"
+    job = begin(
+        root, laboratory.plan, laboratory.weak(), backend="ibm:fake", variant="static",
+        order="run", chunk=5000, noise=None, expect="ideal",
+    )  # fmt: skip
+    turned = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
+    right = backends.sampler_integers
+    monkeypatch.setattr(
+        backends, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
+    )
+    for _ in range(2):  # for good: collecting again does not help
+        with pytest.raises(InputError, match="known-answer circuit 'bit order'"):
+            collect(root, lambda job: RemoteProvider(cloud.client, "fake", "static", None))
+    assert set(cloud.sent) == {(job.prepare_tag,)}
 
 
 def test_errors_of_the_provider_are_transient_or_one_line(cloud):
