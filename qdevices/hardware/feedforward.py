@@ -5,10 +5,10 @@ the basis of the other, no entangling gate.  The other five need one CNOT for a 
 whose bit chooses the basis of the qubit that is left.  With two CNOTs for the state a setting
 pair costs 2 to 4, 252/81 = 3.11 on average.
 
-On a line 0-1-2-3 the state Σ|a⟩W|a*⟩ with a Clifford W takes four CNOTs, the least possible (see
-`template`): Bell pairs 0-1 and 2-3, then two CNOTs in turn on 1-2, an exchange with one
-CNOT left over.  Bob measures W|v*⟩, which for a CNOT-like W costs what the literal frame does: four
-bases none, five one.  So 4 to 6, 5.11 on average.
+On a line the state has four CNOTs, the least possible, and Bob measures W|v*⟩ (`state`), which for
+a CNOT-like W costs what the literal frame does: four bases none, five one.  So 4 to 6, 5.11 on
+average.  No frame V in U(4) has five bases of product rays (`benchmarks/frames.py`), so neither
+mean can be less.
 
 Only a party's own bits choose its own bases.  Qubits and bits as in `template`.
 """
@@ -22,13 +22,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.quantum_info import Statevector
 
 from qdevices.errors import InputError
 from qdevices.game import N_SETTINGS
 from qdevices.hardware.frame import PAULI, Complex, unit_rays
 from qdevices.hardware.parity import ParitySplit, parity_splits, rotation, to_z, turn
-from qdevices.hardware.template import CNOT, Shape, joint_labels, prepare
+from qdevices.hardware.state import Shape, bob_frame, prepare
+from qdevices.hardware.template import CNOT, joint_labels
 
 Angles = tuple[float, ...]
 
@@ -135,26 +135,6 @@ def _plan_split(rays: Complex, split: ParitySplit, measured_first: int) -> Party
     )
 
 
-def _prepare(circuit: QuantumCircuit, shape: Shape) -> None:
-    if shape == "square":
-        prepare(circuit, shape)
-        return
-    for first, second in ((0, 1), (2, 3)):
-        circuit.sx(first)
-        circuit.cx(first, second)
-    circuit.cx(1, 2)
-    circuit.cx(2, 1)
-
-
-def bob_frame(shape: Shape) -> Complex:
-    """W such that the prepared state is ½Σ|i⟩W|i⟩, unitary, shape (4, 4)."""
-    circuit = QuantumCircuit(4)
-    _prepare(circuit, shape)
-    # Axes of a state vector are qubits 3, 2, 1, 0; wanted are Alice's 0, 1 and Bob's 2, 3.
-    amplitudes = Statevector(circuit).data.reshape(2, 2, 2, 2).transpose(3, 2, 1, 0)
-    return np.asarray(2 * amplitudes.reshape(4, 4).T)
-
-
 @cache
 def party_plans(shape: Shape = "square") -> tuple[tuple[PartyPlan, ...], tuple[PartyPlan, ...]]:
     """The plans of the nine bases for Alice, literal, and Bob, who sees the state's W."""
@@ -183,7 +163,7 @@ def feedforward_circuit(u1: int, u2: int, shape: Shape = "square") -> QuantumCir
     circuit = QuantumCircuit(
         QuantumRegister(4, "q"), ClassicalRegister(4, "outcome"), name=f"pair_{9 * u1 + u2}"
     )
-    _prepare(circuit, shape)
+    prepare(circuit, shape)
     alice, bob = party_plans(shape)
     plans = (alice[u1], bob[u2])
     # All first measurements before anything conditional: a processor then waits only once.

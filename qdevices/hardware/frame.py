@@ -6,6 +6,13 @@ the left matters: two-qubit Cliffords have 20 such classes, and as exchanging th
 relabelling too, ten remain: the identity and exp(iπ/4·P⊗Q) for the nine pairs of Pauli matrices.
 Of these one has all 18 rays maximally entangled and all bases at one gate: P = Q = Y.
 
+On a line the state comes with a CNOT-like Clifford W (`state`), so Bob measures W(V|v⟩)*, and both
+parties' frames must be good ones.  No Clifford V does that.  But there is one more good frame,
+in which all rays have concurrence 1/√3: exp(iπ/4·P⊗n·σ) on top of the first, n along a body
+diagonal of the Bloch sphere.  So one of Alice's qubits is turned by arccos(1/√3), a local gate
+that costs her nothing, and the nine bases cost one gate for Bob too: `search_line`.  A search of
+all of U(4) finds these two good frames and no other (`benchmarks/frames.py`).
+
 Matrices act on a party's ququart, index 2·(first qubit) + (second qubit).
 """
 
@@ -29,8 +36,11 @@ PAULI: dict[str, Complex] = {
 }
 #: The class of the frame that is used; `search` shows that no other has nine ones.
 FRAME_CLASS = "YY"
+#: On a line: Alice's qubit that is turned, the diagonal, and the axis to which it comes.
+LINE_TURN = (1, (1, 1, 1), "Z")
 #: Outcomes that share their first bit, up to relabellings that are local or an exchange of qubits.
 _PAIRINGS = ([0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2])
+_EPS = 1e-9
 
 
 def entangler(first: str, second: str) -> Complex:
@@ -58,26 +68,43 @@ def unit_rays(frame: Complex | None = None) -> Complex:
 
 
 def static_cost(rays: Complex) -> int:
-    """Least CNOTs of a measurement of the basis `rays`, shape (4, 4), one ray a row.
+    """Least CNOTs of a measurement of the basis `rays`, shape (4, 4), one ray a row."""
+    return measurement(rays)[0]
+
+
+def measurement(rays: Complex) -> tuple[int, Complex]:
+    """Least CNOTs of a measurement of the basis `rays`, and a unitary that takes no more.
 
     The measurement is known up to relabelling and phases of the outcomes.  Phases modulo local
-    ones are a single controlled phase; it is tried at multiples of π/4, which suffices for rays
-    that are stabiliser states.  Of the 24 relabellings three are different modulo local ones
-    and the exchange of the two measured bits.
+    ones are a single controlled phase; it is tried at multiples of π/4, and where tr γ, which has
+    to vanish for one CNOT (Shende, Bullock and Markov 2004), can vanish.  Of the 24
+    relabellings three are different modulo local ones and the exchange of the two measured bits.
+
+    Args:
+        rays: shape (4, 4), one ray a row.
+
+    Returns:
+        The number, and the unitary, shape (4, 4), whose rows are the rays' duals up to phases.
     """
-    decomposer = _decomposer()
-    costs = []
+    flip = np.kron(PAULI["Y"], PAULI["Y"])
+    found: list[tuple[int, Complex]] = []
     for pairing in _PAIRINGS:
-        for eighth in range(8):
-            phases = np.array([1, 1, 1, np.exp(1j * np.pi * eighth / 4)])
-            unitary = phases[:, None] * rays[pairing].conj()
-            costs.append(int(decomposer.num_basis_gates(unitary)))
-    return min(costs)
+        duals = rays[pairing].conj()
+        phases = list(np.pi / 4 * np.arange(8))
+        spin = duals @ flip @ duals.T
+        if min(abs(spin[0, 3]), abs(spin[1, 2])) > _EPS:
+            phases.append(float(np.angle(spin[1, 2] / spin[0, 3])))
+        for phase in phases:
+            unitary = np.array([1, 1, 1, np.exp(1j * phase)])[:, None] * duals
+            found.append((int(decomposer().num_basis_gates(unitary)), unitary))
+    return min(found, key=lambda pair: pair[0])
 
 
 @cache
-def _decomposer() -> TwoQubitBasisDecomposer:
-    return TwoQubitBasisDecomposer(CXGate())
+def decomposer() -> TwoQubitBasisDecomposer:
+    """Qiskit's decomposition into local gates and CNOTs from its first to its second qubit."""
+    # Less than perfect gates, so that rounding does not ask for one more.
+    return TwoQubitBasisDecomposer(CXGate(), basis_fidelity=1 - _EPS)
 
 
 @cache
@@ -92,6 +119,39 @@ def search() -> dict[str, tuple[int, ...]]:
 def frame() -> Complex:
     """The frame V of Alice (Bob's is V*) in which every basis costs one gate, shape (4, 4)."""
     return entangler(*FRAME_CLASS)
+
+
+def turned(qubit: int, diagonal: tuple[int, int, int], axis: str) -> Complex:
+    """`frame` with Alice's `qubit`, 0 or 1, turned so that `diagonal` comes to the axis X, Y or Z.
+
+    Args:
+        qubit: which of her two.
+        diagonal: of the Bloch sphere, three signs.
+        axis: name of the Pauli matrix.
+    """
+    n = np.array(diagonal) / np.sqrt(3)
+    middle = n + np.eye(3)["XYZ".index(axis)]
+    # A half turn about the direction between the two exchanges them.
+    half = sum(c * p for c, p in zip(middle / np.linalg.norm(middle), PAULI.values(), strict=True))
+    turn = np.kron(half, np.eye(2)) if qubit == 0 else np.kron(np.eye(2), half)
+    return np.asarray(turn @ frame())
+
+
+def line_frame() -> Complex:
+    """The frame V of Alice on a line, shape (4, 4)."""
+    return turned(*LINE_TURN)
+
+
+def search_line(bob: Complex) -> dict[tuple[int, tuple[int, int, int], str], tuple[int, ...]]:
+    """CNOTs of Bob's nine bases in every turned frame, for a state ½Σ|i⟩W|i⟩ with W = `bob`."""
+    return {
+        (qubit, diagonal, axis): tuple(
+            static_cost(basis) for basis in unit_rays(bob @ turned(qubit, diagonal, axis).conj())
+        )
+        for qubit in (0, 1)
+        for diagonal in ((1, 1, 1), (1, 1, -1), (1, -1, 1), (1, -1, -1))
+        for axis in PAULI
+    }
 
 
 def concurrence(rays: Complex) -> NDArray[np.float64]:

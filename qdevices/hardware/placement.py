@@ -2,7 +2,7 @@
 
 A placement lists the physical qubits of Alice's two and Bob's two qubits and the shape of their
 couplings: a square a0-a1-b1-b0 where the coupling map has 4-cycles (grid, all-to-all), or a line
-a0-a1-b0-b1 (line, heavy-hex; see `template` for what the missing coupling costs).  The ranking
+a0-a1-b0-b1 (line, heavy-hex; see `state` for what the missing coupling costs).  The ranking
 takes the product of fidelities of gates and readout; `compile` then computes the expected
 Bell value of the best few exactly and decides by that.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
-from qdevices.hardware.template import Shape
+from qdevices.hardware.state import Shape
 
 #: √X gates per qubit, roughly; they matter little for the ranking.
 _PULSES = 3
@@ -27,7 +27,7 @@ Edge = tuple[int, int]
 #: Two-qubit gates on each coupling of positions 0..3, averaged over the 81 setting pairs.
 USES: dict[tuple[str, Shape], dict[Edge, float]] = {
     ("static", "square"): {(0, 2): 1, (1, 3): 1, (0, 1): 1, (2, 3): 1},
-    ("static", "line"): {(0, 1): 2, (1, 2): 3, (2, 3): 2},
+    ("static", "line"): {(0, 1): 2, (1, 2): 2, (2, 3): 2},
     ("feedforward", "square"): {(0, 2): 1, (1, 3): 1, (0, 1): 5 / 9, (2, 3): 5 / 9},
     ("feedforward", "line"): {(0, 1): 14 / 9, (1, 2): 2, (2, 3): 14 / 9},
 }

@@ -209,8 +209,8 @@ def build(cut: Target, placement: Placement, variant: str) -> Programme:
     none = np.zeros((N_PAIRS, 0))
     if variant == "static":
         circuit = lower(template.template(shape), cut)
-        angles = template.parameter_values()
-        return Programme(variant, placement, (circuit,), each * 0, angles, template.relabel())
+        angles = template.parameter_values(shape)
+        return Programme(variant, placement, (circuit,), each * 0, angles, template.relabel(shape))
     pairs = [divmod(int(u), N_SETTINGS) for u in each]
     if variant == "feedforward":
         circuits = tuple(lower(feedforward.feedforward_circuit(*p, shape), cut) for p in pairs)

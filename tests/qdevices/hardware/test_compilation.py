@@ -45,7 +45,7 @@ def _processor(edges: list[tuple[int, int]], errors: dict[tuple[int, int], float
 
 @pytest.mark.parametrize(
     ("edges", "static", "mean"),
-    [(LINE, 7, 414 / 81), (HEAVY_HEX, 7, 414 / 81), (GRID, 4, 252 / 81)],
+    [(LINE, 6, 414 / 81), (HEAVY_HEX, 6, 414 / 81), (GRID, 4, 252 / 81)],
     ids=["line", "heavy-hex", "grid"],
 )
 def test_gate_counts_are_the_least_known(

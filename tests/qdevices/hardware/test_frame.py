@@ -7,20 +7,52 @@ import pytest
 
 from qdevices.hardware.frame import (
     FRAME_CLASS,
+    LINE_TURN,
     concurrence,
     entangler,
     frame,
+    line_frame,
     search,
+    search_line,
     static_cost,
     unit_rays,
 )
 from qdevices.hardware.parity import PAULI, parity_splits, rotation, to_z
+from qdevices.hardware.state import bob_frame
 
 
 def test_exactly_one_class_of_frames_has_all_nine_bases_at_one_gate() -> None:
     costs = search()
     assert len(costs) == 10
     assert [name for name, cost in costs.items() if set(cost) == {1}] == [FRAME_CLASS]
+
+
+def test_of_the_turned_frames_one_gives_bob_on_a_line_nine_bases_at_one_gate() -> None:
+    costs = search_line(bob_frame("line"))
+    assert [place for place, cost in costs.items() if set(cost) == {1}] == [LINE_TURN]
+    assert {static_cost(basis) for basis in unit_rays(line_frame())} == {1}
+
+
+def test_no_frame_of_cliffords_serves_both_parties_of_a_line() -> None:
+    # A one-qubit Clifford of Alice's permutes her axes; six of them are all, up to Pauli matrices.
+    turns = [np.eye(2), entangler_turn("X"), entangler_turn("Y"), entangler_turn("Z")]
+    turns += [turns[1] @ turns[2], turns[2] @ turns[1]]
+    for first in turns:
+        for second in turns:
+            alice = np.kron(first, second) @ frame()
+            bob = unit_rays(bob_frame("line") @ alice.conj())
+            assert max(static_cost(basis) for basis in bob) == 2
+
+
+def entangler_turn(axis: str) -> np.ndarray:
+    """A quarter turn of one qubit about an axis."""
+    return np.asarray((np.eye(2) + 1j * PAULI[axis]) / np.sqrt(2))
+
+
+def test_on_a_line_bobs_rays_have_the_concurrence_of_a_body_diagonal() -> None:
+    bob = bob_frame("line") @ line_frame().conj()
+    np.testing.assert_allclose(concurrence(unit_rays(bob)), 1 / np.sqrt(3))
+    np.testing.assert_allclose(concurrence(unit_rays(line_frame())), 1)
 
 
 def test_the_literal_bases_cost_thirteen_gates_with_free_relabelling() -> None:
