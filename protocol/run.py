@@ -41,7 +41,7 @@ class Verdict:
         losing_rate: L_n.
         event_rate: S_n for the event that the certificate credits.
         paper_event_rate: S_n for the paper's own (u*, x*), for information.
-        score: Σ log₂F in bits.
+        score: Σ log₂F in bits, less what redrawn chunks cost.
         min_entropy_bits: certified by the counted score, except with probability ε'; ≥ 0.
     """
 
@@ -81,8 +81,13 @@ def new_tally(plan: Plan) -> Tally:
     return Tally(plan.code.starred, plan.capacity)
 
 
-def judge(plan: Plan, tally: Tally) -> Verdict:
+def judge(plan: Plan, tally: Tally, charge: float = 0.0) -> Verdict:
     """Apply the tests and the certificate of `plan` to the counted runs.
+
+    Args:
+        plan: made before.
+        tally: the counted runs.
+        charge: bits that the score loses, see `protocol.redraws`.
 
     Raises:
         InputError: a number of runs other than planned, or a setting pair that the plan's code
@@ -98,7 +103,7 @@ def judge(plan: Plan, tally: Tally) -> Verdict:
             f"which setting code {plan.code.name!r} never selects"
         )
     lost, starred = tally.losing_count(), tally.event_count(plan.event)
-    score = plan.certificate.score(tally.counts, tally.overflow)
+    score = plan.certificate.score(tally.counts, tally.overflow) - charge
     reasons = []
     if lost > plan.losing_limit:
         reasons.append(
@@ -111,6 +116,7 @@ def judge(plan: Plan, tally: Tally) -> Verdict:
     if not score >= plan.score_least or math.isinf(score):
         reasons.append(
             f"score test failed: {score:.2f} bits, the plan asks for {plan.score_least:.2f}"
+            + (f" (redrawn chunks cost {charge:.2f})" if charge else "")
         )
     if plan.reason is not None:
         reasons.append(f"nothing was planned: {plan.reason}")
@@ -178,14 +184,21 @@ def execute(
 
 
 def finish(
-    plan: Plan, tally: Tally, source: Source | None, *, progress: Progress | None = None
+    plan: Plan,
+    tally: Tally,
+    source: Source | None,
+    *,
+    charge: float = 0.0,
+    progress: Progress | None = None,
 ) -> Result:
     """Judge counted runs and, if they are accepted and there is a source, extract.
+
+    `charge` is that of `judge`.
 
     Raises:
         InputError: the source has too few bits.
     """
-    verdict = judge(plan, tally)
+    verdict = judge(plan, tally, charge)
     empty = np.empty(0, dtype=np.uint8)
     if not verdict.accepted or plan.extractor is None or source is None:
         return Result(plan, verdict, empty, empty)

@@ -14,6 +14,7 @@ from protocol.errors import InputError
 from protocol.extract import raz
 from protocol.plan import Plan
 from protocol.recorded import load_pair
+from protocol.redraws import recorded_charge
 from protocol.run import BLOCK, Progress, extract, judge, new_tally, report
 
 
@@ -55,7 +56,7 @@ def verify_folder(path: str | Path, progress: Progress | None = None) -> list[Ch
     if tally.runs != plan.runs:
         return checks
     try:
-        verdict = judge(plan, tally)
+        verdict = judge(plan, tally, recorded_charge(record, plan))
     except InputError as error:
         return [*checks, Check("settings", False, str(error))]
     for key, value in report(plan, verdict).items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +23,7 @@ from protocol.plan import check_demands
 from protocol.plan_file import read_plan
 from protocol.record import run_record
 from protocol.recorded import load_csv, load_pair
+from protocol.redraws import recorded_charge
 from protocol.run import BLOCK, finish, new_tally
 from protocol.setting_code import CODES, check_epsilon
 from protocol.sources import StreamSource
@@ -122,8 +124,9 @@ def command(
         settings = str(Path(run) / folder.SETTINGS)
         outcomes = str(Path(run) / folder.OUTCOMES)
         plan_file = str(Path(run) / folder.RECORD) if plan_file is None else plan_file
-    orders = {_recorded_order(settings), _recorded_order(outcomes)}
-    order = "grouped" if "grouped" in orders else "recorded"
+    records = [_record_around(file) for file in (settings, outcomes)]
+    grouped = any(record.get("order") == "grouped" for record in records)
+    order = "grouped" if grouped else "recorded"
     if order == "grouped" and not allow_grouped:
         raise InputError(
             "these runs were grouped by setting, which is not faithful to the protocol; expected "
@@ -177,6 +180,9 @@ def command(
         "source_bits": source_bits,
         "order": order,
     }
+    # Redrawn chunks cost the same whoever certifies the runs.
+    redrawn = max(records, key=lambda record: record.get("redraws") or 0)
+    inputs |= {key: redrawn[key] for key in ("redraws", "chunk") if redrawn.get("redraws")}
     tally = new_tally(plan)
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
@@ -189,7 +195,13 @@ def command(
                 writer.add(block_settings, block_outcomes)
             progress("runs", tally.runs, plan.runs)
         check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)
-        result = finish(plan, tally, source, progress=progress)
+        result = finish(
+            plan,
+            tally,
+            source,
+            charge=recorded_charge({"inputs": inputs}, plan),
+            progress=progress,
+        )
         seconds = {"certify": time.perf_counter() - start}
         if writer is not None:
             writer.publish(
@@ -201,10 +213,9 @@ def command(
     return 0 if result.verdict.accepted else 3
 
 
-def _recorded_order(file: str | None) -> str:
-    """ "grouped" if the run folder around this file says so, "recorded" otherwise."""
+def _record_around(file: str | None) -> dict[str, Any]:
+    """What the run folder around this file says that it was made from; empty if there is none."""
     if file is None or not (Path(file).parent / folder.RECORD).is_file():
-        return "recorded"
+        return {}
     inputs = folder.read_record(Path(file).parent).get("inputs")
-    grouped = isinstance(inputs, dict) and inputs.get("order") == "grouped"
-    return "grouped" if grouped else "recorded"
+    return inputs if isinstance(inputs, dict) else {}

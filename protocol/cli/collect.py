@@ -16,6 +16,7 @@ from protocol.cli.run import show
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
+from protocol.redraws import redraw_charge
 
 
 @click.command("collect")
@@ -62,8 +63,16 @@ def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json:
     if found.result is None:
         return _unfinished(found, folder, as_json)
     order = found.job.order
+    redraws = sum(chunk.attempt for chunk in found.chunks)
     extra = {"seed": found.job.seed, "order": order, "faithful": order == "run"}
+    extra["redraws"] = redraws
     show(found.result.plan, found.result, folder, as_json, extra)
+    if redraws and not as_json:
+        charge = redraw_charge(found.result.plan.certificate.beta, len(found.chunks), redraws)
+        click.echo(
+            f"{redraws} redrawn chunk{'s' * (redraws > 1)} cost {charge:.2f} bits of the score, as "
+            "whoever fails a chunk chooses which try counts."
+        )
     if order == "grouped" and not as_json:
         click.echo(NOT_FAITHFUL)
     return 0 if found.result.verdict.accepted else 3
@@ -87,7 +96,7 @@ def _unfinished(found: Collected, folder: str, as_json: bool) -> int:
     if count["failed"] or count["cancelled"]:
         click.echo(
             f"`ksamp collect {folder} --redraw` sends these again, with fresh weak bits for new "
-            "settings."
+            "settings, and at a price in the score."
         )
     if found.waiting:
         click.echo(f"Not finished yet; `ksamp collect {folder}` goes on.")

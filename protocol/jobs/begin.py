@@ -110,9 +110,10 @@ def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
     """Plan the failed and cancelled chunks anew, with fresh settings; return how many.
 
     The provider has seen the old settings, so a second try with them would let a device answer
-    what it had time to foresee.  Fresh bits restore the proof: the failed try is then only a part
-    of the device's past.  The extractor's bits have to come after all settings, so they
-    are claimed anew too, and those claimed before stay unused.
+    what it had time to foresee.  With fresh bits the failed try is only a part of the device's
+    past; that whoever fails a chunk chooses which try counts is paid for in the score
+    (`protocol.redraws`).  The extractor's bits have to come after all settings, so they are claimed
+    anew too, and those claimed before stay unused.
 
     Raises:
         InputError: the run was cancelled, or the source has too few bits.
@@ -121,16 +122,16 @@ def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
         raise InputError(f"run {ledger.job.name} was cancelled, expected a new submit")
     assert plan.extractor is not None
     chunks = ledger.chunks("failed", "cancelled")
-    for chunk in chunks:
-        settings_bits = (chunk.stop - chunk.start) * plan.code.bits_per_run
-        total = settings_bits + plan.extractor.source1_bits
-        least = max(stop for _, stop, _ in ledger.weak_bits())
-        first = weak.reserve(total, least)
-        settings = plan.code.decode(weak.read(first, settings_bits))
-        middle = first + settings_bits
-        ledger.redraw(
-            chunk,
-            settings,
-            [(first, middle, f"settings of chunk {chunk.number}"), (middle, first + total, EXT)],
-        )
+    if not chunks:
+        return 0
+    counts = [(chunk.stop - chunk.start) * plan.code.bits_per_run for chunk in chunks]
+    total = sum(counts) + plan.extractor.source1_bits
+    first = weak.reserve(total, max(stop for _, stop, _ in ledger.weak_bits()))
+    anew, spent = [], []
+    start = first
+    for chunk, count, bits in zip(chunks, counts, weak.pieces(first, counts), strict=True):
+        anew.append((chunk, plan.code.decode(bits)))
+        spent.append((start, start + count, f"settings of chunk {chunk.number}"))
+        start += count
+    ledger.redraw(anew, [*spent, (start, first + total, EXT)])
     return len(chunks)

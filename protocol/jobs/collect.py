@@ -21,6 +21,7 @@ from protocol.jobs.retry import Patience
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
 from protocol.record import run_record
+from protocol.redraws import redraw_charge
 from protocol.run import BLOCK, Progress, Result, finish, new_tally
 
 _FIRST_WAIT_SECONDS = 0.05
@@ -164,7 +165,9 @@ def _conclude(
     for block in blocks(settings, outcomes, BLOCK):
         tally.add(*block)
     source = _RecordedBits(ledger, weak_bits(job, plan), observer)
-    result = finish(plan, tally, source, progress=progress)
+    redraws = sum(chunk.attempt for chunk in chunks)
+    charge = redraw_charge(plan.certificate.beta, len(chunks), redraws)
+    result = finish(plan, tally, source, charge=charge, progress=progress)
     inputs = {
         "noise": job.noise,
         "expect": job.expect,
@@ -175,6 +178,7 @@ def _conclude(
         "order": job.order,
         "faithful": job.order == "run",
         "chunk": job.chunk,
+        "redraws": redraws,
         "redrawn": [chunk.number for chunk in chunks if chunk.attempt],
     }
     record = run_record(result, inputs, {"collect": time.perf_counter() - start})

@@ -239,27 +239,35 @@ class Ledger:
             )
 
     def redraw(
-        self, chunk: Chunk, settings: NDArray[np.uint8], spent: Iterable[tuple[int, int, str]]
+        self,
+        anew: Iterable[tuple[Chunk, NDArray[np.uint8]]],
+        spent: Iterable[tuple[int, int, str]],
     ) -> None:
-        """Plan a chunk anew with fresh settings; what was tried before is kept on record."""
+        """Plan chunks anew with fresh settings; what was tried before is kept on record.
+
+        Args:
+            anew: the chunks and their settings, (runs,) uint8.
+            spent: ranges of weak bits claimed for all this, with the extractor's new one.
+        """
         with self._transaction():
-            self._base.execute(
-                "INSERT INTO past_jobs VALUES (?,?,?,?,?)",
-                (chunk.number, chunk.attempt, chunk.tag, chunk.job_id, chunk.note),
-            )
             self._base.execute("UPDATE weak_bits SET purpose = 'unused' WHERE purpose = ?", (EXT,))
             self._base.executemany("INSERT INTO weak_bits VALUES (?,?,?)", spent)
-            attempt = chunk.attempt + 1
-            self._base.execute(
-                "UPDATE chunks SET state = 'planned', attempt = ?, tag = ?, job_id = NULL, "
-                "note = '', repeated = 0, settings = ? WHERE number = ?",
-                (
-                    attempt,
-                    self.job.tag(chunk.number, attempt),
-                    settings.tobytes(),
-                    chunk.number,
-                ),
-            )
+            for chunk, settings in anew:
+                self._base.execute(
+                    "INSERT INTO past_jobs VALUES (?,?,?,?,?)",
+                    (chunk.number, chunk.attempt, chunk.tag, chunk.job_id, chunk.note),
+                )
+                attempt = chunk.attempt + 1
+                self._base.execute(
+                    "UPDATE chunks SET state = 'planned', attempt = ?, tag = ?, job_id = NULL, "
+                    "note = '', repeated = 0, settings = ? WHERE number = ?",
+                    (
+                        attempt,
+                        self.job.tag(chunk.number, attempt),
+                        settings.tobytes(),
+                        chunk.number,
+                    ),
+                )
 
     def weak_bits(self) -> list[tuple[int, int, str]]:
         """Ranges of the source that this run has claimed: (first, one past the last, purpose)."""

@@ -20,6 +20,7 @@ from protocol.errors import InputError
 from protocol.jobs.drive import Observer, unobserved
 from protocol.plan import Plan
 from protocol.recorded import load_pair
+from protocol.redraws import recorded_charge
 from protocol.run import BLOCK, Result, judge, new_tally
 
 _STAGING = ".publishing"
@@ -99,7 +100,7 @@ def read_result(root: Path) -> Result:
     if record["extracted"] and plan.extractor is not None:
         weak = folder.read_bits(root / folder.EXTRACTOR_BITS, plan.extractor.source1_bits)
         output = folder.read_bits(root / folder.OUTPUT, plan.output_bits)
-    return Result(plan, judge(plan, tally), output, weak)
+    return Result(plan, judge(plan, tally, recorded_charge(record, plan)), output, weak)
 
 
 def _sync(path: Path) -> None:

@@ -142,15 +142,27 @@ def test_a_run_that_fails_its_tests_is_published_without_output(ksamp, tmp_path)
 
 def test_failed_jobs_are_told_with_the_way_to_go_on(ksamp, tmp_path):
     root = tmp_path / "run"
-    ksamp("submit", "--backend", f"{LOCAL},fail_job=0.5", "--out", root, *RUN)
+    # A device better than expected can pay for some redraws, and does.
+    better = ("--expect", "white=0.01", "--chunk", "2000")
+    ksamp("submit", "--backend", f"{LOCAL},fail_job=0.4", "--out", root, *RUN, *better)
     failed = ksamp("collect", root, "--wait")
     assert failed.status == 3
     assert "failed on demand" in failed.out
     assert "--redraw` sends these again, with fresh weak bits" in failed.out
     for _ in range(20):
-        if ksamp("collect", root, "--wait", "--redraw").status == 0:
+        ended = ksamp("collect", root, "--wait", "--redraw")
+        if ended.status == 0:
             break
+    assert "of the score, as whoever fails a chunk chooses which try counts" in ended.out
     assert ksamp("verify", root).status == 0
+    redraws = ksamp("collect", root, "--json").json["redraws"]
+    assert redraws > 0
+    # Whoever certifies the same runs again charges the same.
+    first, again = ksamp("collect", root, "--json").json, ksamp("certify", root, "--json").json
+    assert first["score"] == again["score"]
+    arrays = ("--settings", root / "settings.npy", "--outcomes", root / "outcomes.npy")
+    other = ksamp("certify", *arrays, "--plan", root / "run.json", "--json").json
+    assert first["score"] == other["score"]
 
 
 def test_grouped_runs_are_labelled_everywhere_and_refused_by_certify(ksamp, straight, tmp_path):

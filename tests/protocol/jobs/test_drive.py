@@ -16,6 +16,8 @@ from protocol.jobs.local import LocalSpec
 from protocol.jobs.provider import TransientError
 from protocol.jobs.queue import Queue
 from protocol.jobs.retry import Patience
+from protocol.redraws import redraw_charge
+from protocol.run import judge, new_tally
 from protocol.verify import verify_folder
 from tests.protocol.jobs.conftest import QUICK, RUNS, contents
 
@@ -143,9 +145,21 @@ def test_a_failed_chunk_is_sent_again_only_with_fresh_settings_and_fresh_bits(
         # The extractor's bits come after all bits that the provider has seen.
         assert ranges[-1][2] == EXT
         assert [purpose for *_, purpose in ranges].count(EXT) == 1
+        # One claim for all: the settings anew, one string for the extractor, one left unused.
+        assert [purpose for *_, purpose in ranges].count("unused") == 1
+        assert ranges[-1][1] == sum(
+            (len(ledger.settings(k)) * laboratory.plan.code.bits_per_run for k in failed),
+            laboratory.plan.source_bits + laboratory.plan.extractor.source1_bits,
+        )
     record = json.loads((root / "run.json").read_text())
-    assert record["inputs"]["redrawn"] == failed
-    assert contents(root) != contents(uninterrupted)
+    assert (record["inputs"]["redrawn"], record["inputs"]["redraws"]) == (failed, len(failed))
+    charge = redraw_charge(laboratory.plan.certificate.beta, 4, len(failed))
+    tally = new_tally(laboratory.plan)
+    tally.add(np.load(root / "settings.npy"), np.load(root / "outcomes.npy"))
+    assert found.result.verdict.score == judge(laboratory.plan, tally).score - charge
+    # Small as this run is, it cannot pay: an honest abort.
+    assert "redrawn chunks cost" in found.result.verdict.reasons[0]
+    assert (root / "settings.npy").read_bytes() != (uninterrupted / "settings.npy").read_bytes()
 
 
 def test_a_cancelled_run_sends_nothing_more_and_stops_what_is_under_way(laboratory, tmp_path):
