@@ -194,7 +194,7 @@ def _python_backend(name: str) -> Any:
         for part in path.split("."):
             factory = getattr(factory, part)
         backend = factory()
-    except Exception as error:  # whatever a stranger's code raises, it is about this name
+    except (Exception, SystemExit) as error:  # whatever a stranger's code does, it is about this
         line = " ".join(str(error).split())
         raise InputError(
             f"backend {name!r} cannot be opened: {type(error).__name__}: {line}"

@@ -260,37 +260,39 @@ class _Evolution:
 
     def _channel(self, operation: Any, where: tuple[int, ...]) -> Complex:
         """The gate followed by its error, shape (4^m, 4^m), or (rows, …) if its angle varies."""
-        angle = operation.params[0] if operation.params else None
-        error = self.noise.gates.get((operation.name, where))
-        if isinstance(angle, ParameterExpression) and angle.parameters:
-            if operation.name != "rz":
-                raise InputError(f"gate {operation.name!r} has a free angle, only rz may")
-            phase = np.exp(-1j * self._value(angle))  # of the |0⟩⟨1| entry
-            one = np.ones_like(phase)
-            # Column-stacked order 00, 10, 01, 11.
-            matrix = np.stack([one, phase.conj(), phase, one], axis=1)[:, :, None] * np.eye(4)
-            return np.asarray(matrix if error is None else error @ matrix)
-        key = (operation.name, where, tuple(map(float, operation.params)))
+        if not any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
+            return self._bound(operation, where, tuple(map(float, operation.params)))
+        columns = [self._values(p) for p in operation.params]
+        # A processor without rz has its angles in other gates, even several of them in one.
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return np.stack([self._bound(operation, where, row) for row in rows])
+
+    def _bound(self, operation: Any, where: tuple[int, ...], angles: tuple[float, ...]) -> Complex:
+        """The channel at these angles, kept for the next time."""
+        key = (operation.name, where, angles)
         if key not in self._matrices:
             try:
-                unitary = Operator(operation).data
+                bound = operation.to_mutable()
+                bound.params = list(angles)
+                unitary = Operator(bound).data
             except Exception as problem:
                 raise InputError(
                     f"instruction {operation.name!r} cannot be simulated: {problem}"
                 ) from None
             gate = np.kron(unitary.conj(), unitary)
+            error = self.noise.gates.get((operation.name, where))
             self._matrices[key] = gate if error is None else error @ gate
         return self._matrices[key]
 
-    def _value(self, expression: ParameterExpression) -> NDArray[np.float64]:
-        """An affine expression of parameters, evaluated on all rows."""
-        names = sorted(expression.parameters, key=lambda p: str(p.name))
-        zero = float(expression.bind(dict.fromkeys(names, 0.0)))
-        total = np.full(len(next(iter(self.angles.values()))), zero)
-        for parameter in names:
-            slope = float(expression.gradient(parameter))
-            total = total + slope * self.angles[parameter]
-        return total
+    def _values(self, expression: Any) -> NDArray[np.float64]:
+        """A number or an expression of parameters, evaluated on all rows."""
+        rows = len(next(iter(self.angles.values())))
+        if not isinstance(expression, ParameterExpression) or not expression.parameters:
+            return np.full(rows, float(expression))
+        names = list(expression.parameters)
+        table = zip(*(self.angles[name].tolist() for name in names), strict=True)
+        found = [float(expression.bind(dict(zip(names, row, strict=True)))) for row in table]
+        return np.array(found)
 
 
 def _apply(state: Complex, matrix: Complex, where: tuple[int, ...], width: int) -> Complex:

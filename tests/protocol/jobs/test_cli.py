@@ -239,6 +239,7 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
         (("--backend", "python:json"), "expected python:MODULE:CALLABLE"),
         (("--backend", "python:json:dumps"), "cannot be opened: TypeError"),
         (("--backend", "python:no_such_thing:make"), "ModuleNotFoundError"),
+        (("--backend", "python:builtins:exit"), "cannot be opened: SystemExit"),
         (("--backend", "python:builtins:list"), "is a list, expected a BackendV2"),
         (("--backend", "fake_atlantis"), "there is no fake backend 'fake_atlantis'"),
         (("--backend", "fake_kolkata", "--variant", "feedforward"), "no dynamic circuits"),

@@ -9,12 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qdevices.device import check_behaviour
 from qdevices.errors import InputError
-from qdevices.game import N_PAIRS
+from qdevices.game import N_PAIRS, honest_table
 from qdevices.hardware.backends import aer_simulator, run_on
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
@@ -121,23 +122,41 @@ def test_both_branches_of_a_condition_are_followed() -> None:
     np.testing.assert_allclose(found, [0, 0.5, 0.5, 0], atol=1e-15)
 
 
-def test_an_affine_angle_is_evaluated_on_every_row() -> None:
-    angle = Parameter("a")
-    circuit = QuantumCircuit(1, 1)
+def test_free_angles_are_evaluated_on_every_row_whatever_the_gate() -> None:
+    angle, other = Parameter("a"), Parameter("b")
+    circuit = QuantumCircuit(2, 2)
     circuit.sx(0)
     circuit.rz(2 * angle + 0.3, 0)
     circuit.sx(0)
-    circuit.measure(0, 0)
-    values = np.linspace(-2, 2, 7)[:, None]
-    found = probabilities(circuit, ReducedNoise.ideal(1), values)
-    np.testing.assert_allclose(found[:, 1], np.cos(values[:, 0] + 0.15) ** 2, atol=1e-12)
+    circuit.u(angle * other, 0.2, other, 1)
+    circuit.measure([0, 1], [0, 1])
+    rows = np.random.default_rng(1).normal(size=(7, 2))
+    found = probabilities(circuit, ReducedNoise.ideal(2), rows).reshape(7, 2, 2)
+    first = np.cos(rows[:, 0] + 0.15) ** 2
+    np.testing.assert_allclose(found.sum(1)[:, 1], first, atol=1e-12)
+    second = np.sin(rows[:, 0] * rows[:, 1] / 2) ** 2
+    np.testing.assert_allclose(found.sum(2)[:, 1], second, atol=1e-12)
 
 
-def test_a_free_angle_elsewhere_than_in_rz_is_refused() -> None:
+@pytest.mark.parametrize("gates", [["u", "cx"], ["r", "cz"], ["rx", "rz", "rzz"], ["ecr", "u"]])
+def test_a_processor_with_other_native_gates_is_as_honest(gates: list[str]) -> None:
+    edges = CouplingMap.from_line(4)
+    target = Target.from_configuration([*gates, "measure"], num_qubits=4, coupling_map=edges)
+    compiled = compile_for(target, "static")
+    np.testing.assert_allclose(compiled.behaviour, honest_table(), atol=1e-9)
+    assert set(compiled.programme.two_qubit_gates()) == {6}
+
+
+def test_the_angles_of_the_gate_that_differ_between_rows_keep_its_error() -> None:
+    angle = Parameter("a")
     circuit = QuantumCircuit(1, 1)
-    circuit.rx(Parameter("a"), 0)
-    with pytest.raises(InputError, match="only rz may"):
-        probabilities(circuit, ReducedNoise.ideal(1), np.zeros((1, 1)))
+    circuit.rx(angle, 0)
+    circuit.measure(0, 0)
+    depolarised = np.zeros((4, 4))
+    depolarised[np.ix_([0, 3], [0, 3])] = 0.5
+    noise = ReducedNoise(1, {("rx", (0,)): depolarised}, np.eye(2)[None], ())
+    found = probabilities(circuit, noise, np.array([[0.0], [1.0]]))
+    np.testing.assert_allclose(found, 0.5, atol=1e-12)
 
 
 def test_parameters_of_another_number_are_refused() -> None:
