@@ -25,6 +25,7 @@ VARIANTS = ("static", "literal", "feedforward")
 UNFINISHED = 4
 _LOCAL = "local:"
 _IBM = "ibm:"
+_PYTHON = "python:"
 #: Devices that need no `local:` before their name: they are run by the local provider anyway.
 _DEVICES = ("aer", "fake", "python")
 _TABLE = "table"
@@ -119,6 +120,21 @@ def open_provider(job: Job, root: Path) -> Provider:
     with Ledger(root) as ledger:
         kept = ledger.prepared()
     return RemoteProvider(ibm, job.backend[len(_IBM) :], job.variant, kept)
+
+
+def open_to_send(job: Job, root: Path) -> Provider:
+    """As `open_provider`, after a look whether somebody's own backend can be opened from here.
+
+    A module beside the data is found only from its folder; a worker started elsewhere would fail
+    every chunk, and each would cost fresh weak bits.
+
+    Raises:
+        InputError: it cannot.
+    """
+    spec = local_spec(job.backend)
+    if spec is not None and spec.inner.startswith(_PYTHON):
+        check_backend(job.backend, job.variant)
+    return open_provider(job, root)
 
 
 def patience(backend: str) -> Patience:

@@ -53,7 +53,7 @@ def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json:
     with ProgressBar() as progress, providers.reachable(folder):
         found = collect(
             root,
-            lambda job: providers.open_provider(job, root),
+            lambda job: providers.open_to_send(job, root),
             wait=wait,
             redraw=redraw,
             poll_seconds=poll_seconds,

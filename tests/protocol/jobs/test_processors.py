@@ -122,6 +122,19 @@ def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, mo
     assert {row["state"] for row in ksamp("jobs", wrong, "--json").json["chunks"]} == {"planned"}
 
 
+def test_a_backend_that_cannot_be_opened_from_here_fails_no_chunk(ksamp, laboratory, tmp_path):
+    root = tmp_path / "run"
+    begin(
+        root, laboratory.plan, laboratory.weak(), backend="python:elsewhere:make",
+        variant="static", order="run", chunk=5000, noise=None, expect="ideal",
+    )  # fmt: skip
+    with Ledger(root) as ledger:
+        ledger.keep_prepared("")
+        answer = ksamp("collect", root, "--wait")
+        assert (answer.status, "No module named 'elsewhere'" in answer.err) == (2, True)
+        assert {chunk.state for chunk in ledger.chunks()} == {"planned"}
+
+
 def test_a_job_of_a_strangers_device_is_never_played_twice(tmp_path):
     queue = Queue(tmp_path / "queue")
     settings = np.zeros(3, dtype=np.uint8)
