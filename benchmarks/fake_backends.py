@@ -7,9 +7,10 @@ Results: results/fake_backends.txt (what this prints) and results/fake_backends.
 Every row is exact for the errors that the snapshot reports (no crosstalk, no idle time).  "white"
 is the white noise that gives the honest device the same L, "signals" the largest change of one
 party's outcome probabilities with the other's setting.  Feed-forward would also wait for the
-controller, which no snapshot reports: its rows are an upper bound of what it can do.  Qiskit's
-optimisation level 3 compiles the literal circuits, on the same four qubits; the last lines compare
-gate counts alone.
+controller, which no snapshot reports: its rows are an upper bound of what it can do.  "eps@n" is
+the largest ε, to 1 %, at which n runs certify anything with the best certificate that ships; they
+ship for some values of ε only, which shows.  Qiskit's optimisation level 3 compiles the literal
+circuits, on the same four qubits; the last lines compare gate counts alone.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def rows_of(name: str) -> list[dict[str, Any]]:
 
 def print_row(row: dict[str, Any]) -> None:
     star = "" if row["dynamic"] or row["variant"] != "feedforward" else "*"
-    epsilons = " ".join(f"{'-' if e is None else f'{e:.3g}':>8}" for e in row["epsilon"].values())
+    epsilons = " ".join(f"{'-' if e is None else f'{e:.2g}':>8}" for e in row["epsilon"].values())
     print(
         f"{row['backend']:<16} {row['variant'] + star:<13} {row['shape']:<7} "
         f"{row['gates_least']}-{row['gates_most']:<2} {row['gates_mean']:5.2f} "
