@@ -2,7 +2,7 @@
 
     python benchmarks/frames.py
 
-Two questions about the rays V|v⟩, from random starts by least squares (some minutes):
+Two questions about the rays V|v⟩, from random starts by least squares (a few minutes):
 
 - which four of the nine bases can consist of product rays, so that they need no entangling gate
   with feed-forward?  If no five can, 252/81 on a square and 414/81 on a line cannot be improved.
@@ -27,7 +27,7 @@ from qdevices.hardware.frame import PAULI, concurrence, unit_rays
 
 Complex = NDArray[np.complex128]
 STARTS = 12
-FRAMES = 100
+FRAMES = 40
 BASES = unit_rays()
 _ONE = [np.eye(2), *PAULI.values()]
 GENERATORS = np.array([np.kron(a, b) for a in _ONE for b in _ONE][1:])
