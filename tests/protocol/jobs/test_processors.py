@@ -237,6 +237,25 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
     assert set(cloud.sent) == {(job.prepare_tag,), *((tag,) for tag in known)}
 
 
+def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypatch, tmp_path):
+    from qdevices.hardware import backends
+
+    root = tmp_path / "run"
+    job = begin(
+        root, laboratory.plan, laboratory.weak(), backend="ibm:fake", variant="static",
+        order="run", chunk=5000, noise=None, expect="ideal",
+    )  # fmt: skip
+    turned = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
+    right = backends.sampler_integers
+    monkeypatch.setattr(
+        backends, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
+    )
+    for _ in range(2):  # for good: collecting again does not help
+        with pytest.raises(InputError, match="known-answer circuit 'bit order'"):
+            collect(root, lambda job: RemoteProvider(cloud.client, "fake", "static", None))
+    assert set(cloud.sent) == {(job.prepare_tag,)}
+
+
 def test_errors_of_the_provider_are_transient_or_one_line(cloud):
     provider = RemoteProvider(cloud.client, "fake", "static", None)
     with pytest.raises(InputError, match="provider of 'fake': 'unknown'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +100,27 @@ def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> 
 
 def test_known_answers_hold_on_samplers() -> None:
     verify_backend(SamplerV2(seed=1), open_backend("aer").compiled("static"))
+
+
+class Backwards(AerSimulator):
+    """A simulator that measures every qubit into the bit of another one."""
+
+    def run(self, run_input: Any, **options: Any) -> Any:  # type: ignore[override]
+        turned = [circuit.copy() for circuit in run_input]
+        for circuit in turned:
+            measured = [step for step in circuit.data if step.operation.name == "measure"]
+            circuit.data = [step for step in circuit.data if step not in measured]
+            for step, other in zip(measured, reversed(measured), strict=True):
+                circuit.measure(step.qubits[0], other.clbits[0])
+        return super().run(turned, **options)
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["backend", "sampler"])
+def test_a_backend_that_turns_bits_round_is_stopped_by_the_known_answers(wrapped: bool) -> None:
+    backend = Backwards()
+    executor = BackendSamplerV2(backend=backend) if wrapped else backend
+    with pytest.raises(InputError, match="bit order"):
+        verify_backend(executor, open_backend("aer").compiled("static"))
 
 
 def _answers() -> tuple[list[KnownAnswer], list[np.ndarray]]:
