@@ -33,7 +33,7 @@ WANTED = {
         0.05: (*_QUIET, 3e-2),
         0.02: (1e-3, 1e-2, *_LOUD),
         0.01: (*_QUIET, *_LOUD),
-        0.15: _QUIET,
+        0.15: (1e-4, 1e-3),
         0.3: (1e-4,),
     },
     # Noisy devices.
