@@ -237,7 +237,7 @@ def test_certify_refuses_a_plan_that_was_edited(ksamp, made, tmp_path):
     plan.write_text(json.dumps(record))
     answer = ksamp("certify", made, "--plan", plan)
     assert answer.status == 2
-    assert "promises" in answer.err
+    assert "is claimed, the theorem has" in answer.err
     assert answer.out == ""
 
 

@@ -130,13 +130,13 @@ _EDITS = [
     ({"losing_limit": math.inf}, "unusable: OverflowError"),
     ({"expected_paper_event": math.nan}, "expected_paper_event is nan, expected a probability"),
     ({"certificate": ["closed-form"]}, "expected a JSON object"),
-    ({"extractor.output_bits": 5000}, "extractor's output is 5000"),
-    ({"extractor.log2_error": -6000.0}, "promises an extractor's error of 2.-6000"),
-    ({"extractor.min_entropy2": 1e6}, "min-entropy, the score threshold gives"),
-    ({"extractor.min_entropy2": 0.0}, "promises an extractor's error"),
+    ({"extractor.output_bits": 5000}, "is claimed, the theorem has"),
+    ({"extractor.log2_error": -6000.0}, "an error of 2.-6000.0 is claimed, the theorem has"),
+    ({"extractor.min_entropy2": 1e6}, "min-entropy 1000000 of source 2 is outside"),
+    ({"extractor.min_entropy2": 0.0}, "is claimed, the theorem has"),
     ({"extractor.source1.epsilon": 0.0}, "extractor's source 1"),
     ({"extractor.strong": "source2"}, "extractor's strength"),
-    ({"extractor.levels": 10**12}, "levels, expected 1"),
+    ({"extractor.levels": 10**12}, "l = 1000000000000 is outside"),
     ({"extractor.moment": 3}, "p = 3 is not even"),
 ]
 

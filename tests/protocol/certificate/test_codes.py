@@ -14,7 +14,7 @@ from protocol.certificate.table_program import best_table
 from protocol.plan import estimated_output
 from protocol.setting_code import CANDIDATE_CODES, SettingCode, compact_code, joint_code
 from qdevices.game import honest_table, losing_table, pair_index, starred_outcomes, with_white_noise
-from qdevices.symmetry import entry_permutations, stabiliser
+from qdevices.symmetry import entry_permutations, orbits, setting_permutations, stabiliser
 
 BETA = 1 << (BETA_BITS - 4)
 
@@ -148,9 +148,18 @@ def test_the_best_of_several_codes_is_kept_and_proved():
 
 
 def test_the_search_finds_the_compact_code(monkeypatch):
-    """On a short leash: one class of starred pairs, one length of word, one β."""
+    """On a short leash: among 25 pairs, one class of starred pairs, one length of word, one β."""
     import protocol.certificate.code_search as module
 
+    pairs = compact_code().settings_used.copy()
+    pairs[[pair_index(4, 2), pair_index(9, 7)]] = True
+
+    def among_them(*arguments):
+        *given, group, untested = arguments if len(arguments) == 8 else (*arguments, ())
+        orbit = orbits(setting_permutations(group))
+        return best_shares(*given, group, {*untested, *np.setdiff1d(orbit, orbit[pairs])})
+
+    monkeypatch.setattr(module, "best_shares", among_them)
     monkeypatch.setattr(module, "STARRED_CLASSES", (2,))
     monkeypatch.setattr(module, "BITS_PER_RUN", (5,))
     monkeypatch.setattr(module, "_OCTAVES", (4,))
