@@ -82,7 +82,7 @@ plan_options = _compose(
         show_default=True,
         metavar="best|closed-form|optimised|FILE",
         help="'best' of the closed form and those that ship with ksamp; 'optimised' now, for just "
-        "this plan, in about a minute; or a file of `ksamp certificate optimise`.",
+        "this plan, in about two minutes; or a file of `ksamp certificate optimise`.",
     ),
 )
 

@@ -103,7 +103,7 @@ def optimise_command(
 ) -> int:
     """Find the best certificate for a source, a noise and a number of runs, and write it.
 
-    Takes about a minute.  Exit code 0: written; 3: nothing can be certified, with the nearest
+    Takes about two minutes.  Exit code 0: written; 3: nothing can be certified, with the nearest
     request at which something could be; 2: bad input.
     """
     check_epsilon(epsilon)
