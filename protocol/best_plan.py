@@ -56,7 +56,7 @@ def best_plan(
         epsilon: ε of the source.
         behaviour: P(x|u) expected of the device, (81, 16).
         certificate: "best", the closed form or a shipped certificate, whichever gives more;
-            "closed-form"; "optimised", made now for just this n, ε and behaviour (about two minutes);
+            "closed-form"; "optimised", made now for just this n, ε and behaviour (two minutes);
             or a certificate.
         code: only certificates with this setting code; unless given any, and of those that are
             optimised the best of `setting_code.CANDIDATE_CODES`.
