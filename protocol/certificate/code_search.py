@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from protocol.certificate.code_program import Shares, best_shares, symmetrised
 from protocol.certificate.groups import Group, keeping_parties
+from protocol.certificate.optimise import SEARCH_GRID, table_merit
 from protocol.certificate.polytope import LinearProgramError
-from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, GRID_BITS
+from protocol.certificate.proof import BETA_BITS
 from protocol.certificate.table_program import best_table
 from protocol.plan import estimated_output
 from protocol.setting_code import SettingCode, sv_ratio
@@ -40,7 +41,6 @@ BITS_PER_RUN = (5, 6, 7)
 _BITS, _STAR_SHARE = 5, 0.25
 #: The starred share of codes whose words follow the shares.
 _WEIGHTED_STAR_SHARE = 3 / 8
-_GRID = (1 << (GRID_BITS - 1), 1 << GRID_BITS)
 #: β = 2^−octave; for n → ∞ the last.
 _OCTAVES = range(1, 11)
 #: A class of starred pairs is followed if its relaxed merit comes this near to the best.
@@ -152,7 +152,7 @@ class _Search:
                 guarantee(_BITS, _STAR_SHARE, self._epsilon),
                 self._behaviour[starred],
                 1 << (BETA_BITS - octave),
-                _GRID,
+                SEARCH_GRID,
                 group,
                 untested,
             )
@@ -163,12 +163,9 @@ class _Search:
         if shares is None:
             return -math.inf
         joint = shares.shares[:, None] * self._behaviour[starred]
-        return self._merit(shares.log2_factors, joint, octave)
-
-    def _merit(
-        self, log2_factors: NDArray[np.float64], joint: NDArray[np.float64], octave: int
-    ) -> float:
-        return estimated_output(self._runs, log2_factors, joint, 2.0**-octave, self._soundness)
+        return estimated_output(
+            self._runs, shares.log2_factors, joint, 2.0**-octave, self._soundness
+        )
 
     def _fewer_and_fewer(self, starred: int, octave: int) -> Iterator[Shares]:
         """Shares on smaller and smaller sets of pairs, as long as something is certified."""
@@ -190,12 +187,12 @@ class _Search:
         """The merit of the code's best table at one β."""
         behaviour = self._behaviour[code.starred]
         joint = code.probabilities()[:, None] * behaviour
+        beta = 1 << (BETA_BITS - octave)
         try:
-            table = best_table(code, self._epsilon, behaviour, 1 << (BETA_BITS - octave), _GRID)
+            table = best_table(code, self._epsilon, behaviour, beta, SEARCH_GRID)
         except LinearProgramError:
             return -math.inf
-        logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
-        return self._merit(logs, joint, octave)
+        return table_merit(table, joint, self._runs, self._soundness)
 
 
 def codes_from(shares: NDArray[np.float64], starred: int) -> list[SettingCode]:

@@ -100,7 +100,7 @@ def optimise(
             table = best_table(code, epsilon, behaviour, beta, cases)
         except LinearProgramError:
             return -math.inf, None
-        return _merit(table, joint, runs, soundness), table
+        return table_merit(table, joint, runs, soundness), table
 
     if runs is None:
         best_beta = ASYMPTOTIC_BETA
@@ -114,9 +114,8 @@ def optimise(
     table, proof = prove_tight(table, grid)
     verify(table, proof)
     tell("final table", 20, 20)
-    factors = np.maximum(table.factors, 1) / 2**FACTOR_BITS
-    rate = float((joint * np.log2(factors)).sum()) / (table.beta / 2**BETA_BITS)
-    merit = _merit(table, joint, runs, soundness)
+    rate = table_merit(table, joint, None, soundness)
+    merit = table_merit(table, joint, runs, soundness)
     if merit <= 0:
         return None
     return Found(table, proof, rate, None if runs is None else merit)
@@ -172,8 +171,10 @@ def _best_beta(
     return max(tried, key=lambda b: tried[b])
 
 
-def _merit(table: Table, joint: NDArray[np.float64], runs: int | None, soundness: float) -> float:
-    """What is maximised: output bits, or the rate when n → ∞."""
+def table_merit(
+    table: Table, joint: NDArray[np.float64], runs: int | None, soundness: float
+) -> float:
+    """What is maximised: estimated output bits, or the rate when n → ∞ (see `estimated_output`)."""
     log2_factors = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
     return estimated_output(runs, log2_factors, joint, table.beta / 2**BETA_BITS, soundness)
 
