@@ -7,6 +7,7 @@ test is a result with reasons, not an exception.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,11 @@ from protocol.errors import InputError
 from protocol.setting_code import SettingCode
 from qdevices.game import N_JOINT, N_PAIRS, losing_table, pair_label
 
+#: Runs in each stretch of settings that a tally remembers.
+HEAD = 1 << 9
+#: log₂ of the probability at which what was recorded is taken to be something else.
+LOG2_RARITY = -40.0
+
 
 @dataclass
 class Tally:
@@ -25,18 +31,21 @@ class Tally:
     Attributes:
         starred: the setting pair u0 whose outcomes enter the extractor.
         capacity: how many of its outcomes there is room for.
+        stride: at least `HEAD`; from every multiple of it on, the settings of `HEAD` runs are
+            remembered.
         counts: runs with each setting and outcome, shape (81, 16).
-        overflow: the outcomes at u0 for which there was no room, shape (16,).
     """
 
     starred: int
     capacity: int
+    stride: int = 1 << 12
     counts: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros((N_PAIRS, N_JOINT), dtype=np.int64)
     )
-    overflow: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_JOINT, dtype=np.int64))
     _kept: list[NDArray[np.uint8]] = field(default_factory=list)
     _room: int = -1
+    _runs: int = 0
+    _heads: list[bytearray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._room = self.capacity
@@ -50,11 +59,32 @@ class Tally:
         check_runs(settings, outcomes)
         index = settings.astype(np.int64) * N_JOINT + outcomes
         self.counts += np.bincount(index, minlength=N_PAIRS * N_JOINT).reshape(N_PAIRS, N_JOINT)
-        at_star = outcomes[settings == self.starred]
-        kept, spilt = at_star[: self._room], at_star[self._room :]
+        kept = outcomes[settings == self.starred][: self._room]
         self._room -= len(kept)
         self._kept.append(kept)
-        self.overflow += np.bincount(spilt, minlength=N_JOINT)
+        self._remember(settings)
+
+    def _remember(self, settings: NDArray[np.uint8]) -> None:
+        """Keep what of this block lies in the remembered stretches."""
+        first, stop = self._runs, self._runs + len(settings)
+        for number in range(first // self.stride, -(-stop // self.stride)):
+            start = max(first, number * self.stride)
+            end = min(stop, number * self.stride + HEAD)
+            if start < end:
+                if number == len(self._heads):
+                    self._heads.append(bytearray())
+                self._heads[number] += settings[start - first : end - first].tobytes()
+        self._runs = stop
+
+    @property
+    def heads(self) -> list[bytes]:
+        """The settings of `HEAD` runs from every multiple of `stride` on, fewer at the end."""
+        return [bytes(head) for head in self._heads]
+
+    @property
+    def starred_count(self) -> int:
+        """Runs at u0; above `capacity` the run must abort, see `protocol.redraws`."""
+        return int(self.counts[self.starred].sum())
 
     @property
     def runs(self) -> int:
@@ -84,7 +114,7 @@ class Tally:
 
 
 def check_settings(
-    counts: NDArray[np.int64], code: SettingCode, epsilon: float, log2_rarity: float = -40
+    counts: NDArray[np.int64], code: SettingCode, epsilon: float, log2_rarity: float = LOG2_RARITY
 ) -> None:
     """Check that settings can have come from `code` and an ε-SV source at all.
 
@@ -116,27 +146,79 @@ def check_settings(
 
 
 def check_fresh(
-    extractor_bits: NDArray[np.uint8], code: SettingCode, settings: NDArray[np.uint8]
+    extractor_bits: NDArray[np.uint8], code: SettingCode, epsilon: float, heads: list[bytes]
 ) -> None:
-    """Check that the extractor was not given the very bits that chose the settings.
+    """Check that the extractor was not given bits that chose the settings.
 
-    The devices know those.  Honest fresh bits decode to the recorded settings with a probability
-    that is exponentially small in the runs compared.
+    The devices know those.  Looked for are, at every place of the extractor's bits, the settings
+    that `Tally.heads` remembers: found is any stretch of the settings' bits that holds one of them,
+    such as their beginning, or all that the extractor wants taken from the middle.  Stretches are
+    as long as it takes for fresh ε-SV bits to agree with probability below 2^-40 in all; those
+    that are shorter, in a run of few runs, are not looked for.
 
     Args:
         extractor_bits: the source's bits for the extractor, (k,) uint8.
         code: the setting code.
-        settings: the settings in run order, (n,) uint8.
+        epsilon: ε of the source.
+        heads: of the tally.
 
     Raises:
-        InputError: they decode to the settings, run after run.
+        InputError: they hold such a stretch.
     """
-    runs = min(len(settings), len(extractor_bits) // code.bits_per_run)
-    decoded = code.decode(extractor_bits[: runs * code.bits_per_run])
-    if runs and np.array_equal(decoded, settings[:runs]):
+    width, places = code.bits_per_run, len(extractor_bits)
+    _, high = code.extreme_probabilities(epsilon)
+    # Given all bits before, a run's word gives a certain pair with probability `high` at most.
+    agreement = math.log2(min(float(high.max()), 1 - 2**-20))
+    least = math.ceil((LOG2_RARITY - math.log2(max(1, places * len(heads)))) / agreement)
+    sought = {head[:least] for head in heads if len(head) >= least}
+    if not sought:
+        return
+    hashes = np.array([_window_hashes(head, least)[0] for head in sought])
+    for phase in range(min(width, places)):
+        whole = (places - phase) // width * width
+        stream = code.decode(extractor_bits[phase : phase + whole]).tobytes()
+        for place in np.flatnonzero(np.isin(_window_hashes(stream, least), hashes)).tolist():
+            if stream[place : place + least] in sought:
+                start = phase + width * place
+                raise InputError(
+                    f"bits {start} to {start + width * least} for the extractor are those that "
+                    "chose the settings, expected fresh bits of the source"
+                )
+
+
+def _window_hashes(text: bytes, length: int) -> NDArray[np.uint64]:
+    """A hash of each stretch of `length` bytes, equal where they are; (len(text)−length+1,)."""
+    if len(text) < length:
+        return np.empty(0, dtype=np.uint64)
+    # Σ_j text[i+j]·B^j modulo 2^64 for all i at once, from prefix sums and the inverse of B.
+    base = 0x9E3779B97F4A7C15
+    values = np.frombuffer(text, dtype=np.uint8).astype(np.uint64)
+    powers = np.full(len(text), base, dtype=np.uint64)
+    powers[0] = 1
+    inverses = np.full(len(text), pow(base, -1, 1 << 64), dtype=np.uint64)
+    inverses[0] = 1
+    powers, inverses = np.cumprod(powers), np.cumprod(inverses)
+    prefix = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(values * powers)])
+    windows = prefix[length:] - prefix[:-length]
+    return np.asarray(windows * inverses[: len(windows)])
+
+
+def check_lean(extractor_bits: NDArray[np.uint8], epsilon: float) -> None:
+    """Check that bits can have come from an ε-SV source at all, by the number of ones.
+
+    Whatever such a source does, that number is stochastically between binomials with ½−ε and ½+ε.
+
+    Raises:
+        InputError: a number that is rarer than 2^-40 even so, as in a file of zeros.
+    """
+    total, ones = len(extractor_bits), int(extractor_bits.sum())
+    rarity = 2.0**LOG2_RARITY
+    least = binom.ppf(rarity, total, 0.5 - epsilon)
+    most = binom.isf(rarity, total, 0.5 + epsilon)
+    if not least <= ones <= most:
         raise InputError(
-            f"the first {runs * code.bits_per_run} bits for the extractor are those that chose the "
-            "settings, expected fresh bits of the source"
+            f"{ones} of the {total} bits for the extractor are ones, but any source of epsilon "
+            f"{epsilon:g} gives between {least:.0f} and {most:.0f}"
         )
 
 

@@ -41,7 +41,7 @@ from protocol.exact_tables import (
     homogeneity,
     newcombe,
 )
-from protocol.folder import blocks
+from protocol.recorded import blocks
 from qdevices.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
 
 STRETCHES = 8

@@ -16,11 +16,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import Fields, digest
 from protocol.errors import InputError
 from protocol.extract import raz
 from protocol.extract.bounds import Source1
@@ -36,6 +37,8 @@ BITS_PER_OUTCOME = 4
 _SHARE_TESTS = 0.02
 _SHARE_CAPACITY = 0.01
 MAX_RUNS = 10**9
+#: Entries of a document that follow from the others; whoever reads it computes them anew.
+_DERIVED = ("delta", "mu1", "soundness_log2", "source_bits", "theorem9")
 #: Relative difference that the floating point of another machine may make.
 _ROUNDING = 1e-9
 
@@ -79,6 +82,12 @@ class Plan:
     expected_score: float
     expected_paper_event: float
     reason: str | None
+
+    def __post_init__(self) -> None:
+        # Plain numbers of one kind, so that a plan has one digest whoever made it.
+        for name, kind in get_type_hints(Plan).items():
+            if kind in (int, float):
+                object.__setattr__(self, name, kind(getattr(self, name)))
 
     @property
     def code(self) -> SettingCode:
@@ -136,6 +145,16 @@ class Plan:
         """Weak bits in all: settings and extractor."""
         return self.settings_bits + (self.extractor.source1_bits if self.extractor else 0)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the plan fixes, 64 hexadecimal digits.
+
+        The same on every machine and in every file that holds the plan: of what `to_json` gives
+        without the entries that follow from others, the certificate by its own digest.
+        """
+        fixed = {k: v for k, v in self.to_json().items() if k not in _DERIVED}
+        return digest({**fixed, "certificate": self.certificate.digest})
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary for JSON files, from which `from_json` restores the plan."""
         return {
@@ -168,34 +187,36 @@ class Plan:
         """Inverse of `to_json`; derived entries are recomputed.
 
         Raises:
-            InputError: missing or unusable entries, or an output that does not follow from the
-                thresholds, as in a plan that was edited.
+            InputError: missing, unknown or unusable entries, or an output that does not follow
+                from the thresholds, as in a plan that was edited.
         """
-        try:
-            certificate = ScoreCertificate.from_json(data["certificate"])
-            plan = cls(
-                runs=check_count("runs", data["runs"]),
-                epsilon=_covered(certificate, float(data["epsilon"])),
-                soundness=float(data["soundness"]),
-                completeness=float(data["completeness"]),
-                certificate=certificate,
-                losing_limit=int(data["losing_limit"]),
-                event_least=int(data["event_least"]),
-                score_least=_or_minus_inf(data["score_least"]),
-                capacity=int(data["capacity"]),
-                output_bits=int(data["output_bits"]),
-                min_entropy_bits=float(data["min_entropy_bits"]),
-                extractor=raz.RazPlan.from_json(data["extractor"]) if data["extractor"] else None,
-                expected_losing=float(data["expected_losing"]),
-                expected_event=float(data["expected_event"]),
-                expected_score=_or_minus_inf(data["expected_score"]),
-                expected_paper_event=float(data["expected_paper_event"]),
-                reason=None if data["reason"] is None else str(data["reason"]),
-            )
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"the plan is unusable: {error!r}") from None
+        entries = Fields(data, "the plan")
+        certificate = ScoreCertificate.from_json(entries.object("certificate"))
+        runs = entries.integer("runs", 1, MAX_RUNS)
+        plan = cls(
+            runs=runs,
+            epsilon=_covered(certificate, entries.number("epsilon", 0, 0.5)),
+            soundness=entries.number("soundness", 0),
+            completeness=entries.number("completeness", 0, 1),
+            certificate=certificate,
+            losing_limit=entries.integer("losing_limit", 0, runs),
+            event_least=entries.integer("event_least", 0, runs),
+            score_least=_or_minus_inf(entries, "score_least"),
+            capacity=entries.integer("capacity", 0, runs),
+            output_bits=entries.integer("output_bits", 0, BITS_PER_OUTCOME * runs),
+            min_entropy_bits=entries.number("min_entropy_bits", 0, BITS_PER_OUTCOME * runs),
+            extractor=None
+            if entries.missing("extractor")
+            else raz.RazPlan.from_json(entries.any("extractor")),
+            expected_losing=entries.number("expected_losing", -_ROUNDING, 1 + _ROUNDING),
+            expected_event=entries.number("expected_event", -_ROUNDING, 1 + _ROUNDING),
+            expected_score=_or_minus_inf(entries, "expected_score"),
+            expected_paper_event=entries.number("expected_paper_event", -_ROUNDING, 1 + _ROUNDING),
+            reason=None if entries.missing("reason") else entries.text("reason"),
+        )
+        for derived in _DERIVED:
+            entries.any(derived)
+        entries.done()
         return _justified(plan)
 
 
@@ -209,22 +230,9 @@ def _justified(plan: Plan) -> Plan:
         InputError: otherwise, with both numbers that disagree.
     """
     check_demands(plan.runs, plan.soundness, plan.completeness)
-    for name, most in (
-        ("losing_limit", plan.runs),
-        ("event_least", plan.runs),
-        ("capacity", plan.runs),
-        ("output_bits", BITS_PER_OUTCOME * plan.runs),
-    ):
-        if not 0 <= (value := getattr(plan, name)) <= most:
-            raise InputError(f"the plan's {name} is {value}, expected 0..{most}")
-    if math.isnan(plan.score_least):
-        raise InputError("the plan's score_least is nan, expected a number of bits")
-    for name in ("expected_losing", "expected_event", "expected_paper_event"):
-        if not -_ROUNDING <= (rate := getattr(plan, name)) <= 1 + _ROUNDING:
-            raise InputError(f"the plan's {name} is {rate}, expected a probability")
     given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
     room = _ROUNDING * max(1.0, abs(given))
-    if not plan.min_entropy_bits <= max(0.0, given) + room:
+    if not abs(plan.min_entropy_bits - max(0.0, given)) <= room:
         raise InputError(
             f"the plan promises {plan.min_entropy_bits:.1f} bits of min-entropy, the score "
             f"threshold gives {given:.1f}"
@@ -280,8 +288,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _or_minus_inf(value: float | None) -> float:
-    return -math.inf if value is None else float(value)
+def _or_minus_inf(entries: Fields, key: str) -> float:
+    return -math.inf if entries.missing(key) else entries.number(key)
 
 
 def check_count(name: str, value: int) -> int:

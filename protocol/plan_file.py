@@ -1,46 +1,52 @@
-"""Plans as files, for data that are recorded after the plan was fixed."""
+"""Plans as files, for data that are recorded after the plan was fixed.
+
+The file carries the plan's digest, which `ksamp plan --out` prints: published before the run, it
+shows afterwards that the plan was not changed.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from protocol.document import Fields
 from protocol.errors import InputError
+from protocol.files import read_json, write_file
+from protocol.marks import RUN_FORMAT
 from protocol.plan import Plan
+from protocol.record import RunRecord
 
 FORMAT = "ksamp-plan"
-VERSION = 1
+#: 1 numbered the outcomes of basis M7 in another order than the paper.
+VERSION = 2
 
 
-def write_plan(plan: Plan, path: str | Path) -> None:
-    """Write `plan` to a new JSON file.
+def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write `plan` to a JSON file, whole or not at all.
 
     Raises:
-        InputError: the file exists or cannot be written.
+        InputError: the file exists (unless `overwrite`) or cannot be written.
     """
-    text = json.dumps({"format": FORMAT, "version": VERSION, "plan": plan.to_json()}, indent=2)
-    try:
-        with Path(path).open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except FileExistsError:
-        raise InputError(f"plan file {str(path)!r} exists, expected a new name") from None
-    except OSError as error:
-        raise InputError(f"plan file {str(path)!r} cannot be written: {error.strerror}") from None
+    data = {"format": FORMAT, "version": VERSION, "plan": plan.to_json(), "sha256": plan.digest}
+    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+    write_file(path, text.encode(), "plan file", overwrite=overwrite)
 
 
 def read_plan(path: str | Path) -> Plan:
     """Read a plan that `write_plan` wrote, or the plan of a `run.json`.
 
     Raises:
-        InputError: the file cannot be read, holds no plan, or one whose output does not follow
-            from its thresholds.
+        InputError: the file cannot be read, holds no plan of this version, was edited, or holds
+            one whose output does not follow from its thresholds.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"plan file {str(path)!r} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"plan file {str(path)!r} is no JSON: {error}") from None
-    if not isinstance(data, dict) or "plan" not in data or data.get("version") != VERSION:
-        raise InputError(f"plan file {str(path)!r} holds no plan of version {VERSION}")
-    return Plan.from_json(data["plan"])
+    what = f"plan file {str(path)!r}"
+    data = read_json(path, "plan file")
+    if isinstance(data, dict) and data.get("format") == RUN_FORMAT:
+        return RunRecord.from_json(data).plan
+    entries = Fields(data, what)
+    entries.format(FORMAT, VERSION)
+    plan = Plan.from_json(entries.any("plan"))
+    if entries.text("sha256") != plan.digest:
+        raise InputError(f"{what} was edited: its SHA-256 digest does not match")
+    entries.done()
+    return plan

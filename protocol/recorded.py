@@ -9,54 +9,47 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import printable
 from protocol.errors import InputError
+from protocol.files import open_regular
 from qdevices.game import N_OUTCOMES, N_SETTINGS
 
 _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
 _LABEL = re.compile("[0-9]{1,9}")
 _REPORT = 1 << 16  # rows between two reports of progress
+_MOST_LINE = 1 << 16
+#: More runs than a file of one byte a run has on any disk.
+MOST_RUNS = 10**13
 Progress = Callable[[str, int, int], None]
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def load_array(path: str | Path, labels: int, what: str) -> NDArray[np.uint8]:
+def load_array(
+    path: str | Path, labels: int, what: str, *, follow: bool = True
+) -> NDArray[np.uint8]:
     """One array of runs from a `.npy` file, as (n,) uint8 of `labels`·first + second.
 
     Args:
         path: the file; large (n,) uint8 files are mapped, not read.
         labels: labels of one party, 9 for settings and 4 for outcomes.
         what: "settings" or "outcomes", for messages.
+        follow: whether a link is followed.
 
     Raises:
-        InputError: the file cannot be read, or its dtype, shape or a value is wrong.
+        InputError: the file cannot be read, or its dtype, shape, length or a value is wrong.
     """
-    try:
-        # Mapping, unlike loading, knows no pickled objects at all.
-        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except io.UnsupportedOperation:
-        raise InputError(f"{what} file {str(path)!r} is a pipe, expected a regular file") from None
-    except OSError as error:
-        raise InputError(f"{what} file {str(path)!r} cannot be read: {error.strerror}") from None
-    except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError):
-        raise InputError(f"{what} file {str(path)!r} is no .npy array of numbers") from None
-    if array.dtype.kind not in "iu":
-        raise InputError(
-            f"{what} file {str(path)!r} has dtype {array.dtype}, expected uint8 or another integer"
-        )
-    if not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 2)) or not len(array):
-        raise InputError(
-            f"{what} file {str(path)!r} has shape {array.shape}, expected (n,) or (n, 2), n > 0"
-        )
+    array = _mapped(path, what, follow)
     bound = labels**2 if array.ndim == 1 else labels
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= bound:
@@ -69,17 +62,71 @@ def load_array(path: str | Path, labels: int, what: str) -> NDArray[np.uint8]:
     return (labels * array[:, 0].astype(np.uint8) + array[:, 1].astype(np.uint8)).astype(np.uint8)
 
 
-def load_pair(settings: str | Path, outcomes: str | Path) -> Runs:
+def _mapped(path: str | Path, what: str, follow: bool) -> NDArray[Any]:
+    """The integers of a `.npy` file, (n,) or (n, 2) with n > 0, mapped.
+
+    NumPy's own loader believes the header: a shape of (−1,) ends the process, and bytes after the
+    array pass unseen.  Here the header only has to describe the file as it is.
+    """
+    name = f"{what} file {str(path)!r}"
+    with open_regular(path, f"{what} file", follow=follow) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            version = np.lib.format.read_magic(file)
+            reader = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            shape, fortran, dtype = reader(file)
+        except (ValueError, EOFError, OverflowError, SyntaxError, KeyError, TypeError,
+                MemoryError, RecursionError, tokenize.TokenError):  # fmt: skip
+            raise InputError(f"{name} is no .npy array of numbers") from None
+        if dtype.hasobject:  # a pickle, which is never loaded
+            raise InputError(f"{name} is no .npy array of numbers")
+        start = file.tell()
+        if dtype.kind not in "iu":
+            raise InputError(
+                f"{name} has dtype {printable(dtype, 60)}, expected uint8 or another integer"
+            )
+        if not (
+            all(type(length) is int for length in shape)
+            and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 2))
+            and 0 < shape[0] <= MOST_RUNS
+        ):
+            raise InputError(
+                f"{name} has shape {printable(shape, 60)}, expected (n,) or (n, 2), n > 0"
+            )
+        expected = start + math.prod(shape) * dtype.itemsize
+        if size != expected:
+            raise InputError(
+                f"{name} has {size} bytes, expected {expected} by its header: shape {shape}, "
+                f"{dtype}"
+            )
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        try:
+            return np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape, order=order)
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def load_pair(settings: str | Path, outcomes: str | Path, *, follow: bool = True) -> Runs:
     """Settings and outcomes from two `.npy` files; see `load_array`.
 
     Raises:
         InputError: also when the lengths differ.
     """
-    u = load_array(settings, N_SETTINGS, "settings")
-    x = load_array(outcomes, N_OUTCOMES, "outcomes")
+    u = load_array(settings, N_SETTINGS, "settings", follow=follow)
+    x = load_array(outcomes, N_OUTCOMES, "outcomes", follow=follow)
     if len(u) != len(x):
         raise InputError(f"{len(u)} settings but {len(x)} outcomes")
     return u, x
+
+
+def blocks(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], size: int) -> Iterator[Runs]:
+    """Cut arrays of runs into blocks of at most `size`, as plain arrays."""
+    for start in range(0, len(settings), size):
+        stop = start + size
+        yield np.asarray(settings[start:stop]), np.asarray(outcomes[start:stop])
 
 
 def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
@@ -89,7 +136,7 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
 
     Args:
         path: the file.
-        progress: is told (stage, bytes read, bytes in all) if it is a regular file.
+        progress: is told (stage, bytes read, bytes in all).
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has a label out of range (with
@@ -98,10 +145,10 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
     name = str(path)
     u, x = bytearray(), bytearray()
     try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size if Path(path).is_file() else 0
+        with open_regular(path, "CSV") as file:
+            size = os.fstat(file.fileno()).st_size
             text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
-            reader = csv.reader(text, skipinitialspace=True)
+            reader = csv.reader(_lines(text, name), skipinitialspace=True)
             rows = (row for row in reader if any(row))
             header = [column.strip() for column in next(rows, [])]
             places = []
@@ -130,7 +177,7 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
                     labels = _labels(row, places, f"CSV {name!r} line {reader.line_num}")
                 u.append(N_SETTINGS * labels[0] + labels[1])
                 x.append(N_OUTCOMES * labels[2] + labels[3])
-                if progress is not None and size and not len(u) % _REPORT:
+                if progress is not None and not len(u) % _REPORT:
                     progress("reading", min(file.tell(), size), size)
     except OSError as error:
         raise InputError(f"CSV {name!r} cannot be read: {error.strerror}") from None
@@ -141,6 +188,14 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
     if not u:
         raise InputError(f"CSV {name!r} has no runs")
     return np.frombuffer(bytes(u), dtype=np.uint8), np.frombuffer(bytes(x), dtype=np.uint8)
+
+
+def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
+    """The lines of a CSV, none longer than any that holds runs."""
+    while line := text.readline(_MOST_LINE):
+        if len(line) == _MOST_LINE:
+            raise InputError(f"CSV {name!r} has a line of {_MOST_LINE} characters or more")
+        yield line
 
 
 def _labels(row: list[str], places: list[int], where: str) -> tuple[int, int, int, int]:

@@ -1,7 +1,8 @@
 """Protocol I: source → settings → device → outcomes → tests → certificate → extractor → output.
 
 `execute` plays a planned run on any device; `judge` applies the plan to what was counted, and
-`extract` makes the output.  Recorded data take the same path without the device.
+`finish` extracts.  Recorded data take the same path without the device (`protocol.certify`), so
+what protects the output stands in `judge` and `finish`: both go through them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from protocol.acceptance import Tally, check_settings
+from protocol.acceptance import HEAD, Tally, check_fresh, check_lean, check_settings
 from protocol.errors import InputError
 from protocol.extract import raz
 from protocol.plan import Plan
+from protocol.provenance import Provenance
+from protocol.redraws import redraw_charge
 from protocol.sources import Source
 from qdevices.device import Device
 from qdevices.game import paper_event
@@ -64,12 +67,14 @@ class Result:
         verdict: what the tests said.
         output: the output bits, shape (m,) uint8; empty when not accepted.
         extractor_bits: the source's bits that the extractor used, (2r,) uint8; empty likewise.
+        provenance: how the runs came about.
     """
 
     plan: Plan
     verdict: Verdict
     output: NDArray[np.uint8]
     extractor_bits: NDArray[np.uint8]
+    provenance: Provenance
 
     def to_json(self) -> dict[str, Any]:
         """The result as a plain dictionary; every number is finite or null."""
@@ -78,26 +83,31 @@ class Result:
 
 def new_tally(plan: Plan) -> Tally:
     """An empty tally with the plan's starred pair and capacity."""
-    return Tally(plan.code.starred, plan.capacity)
+    # A few thousand remembered stretches of settings, whatever the number of runs.
+    stride = max(8 * HEAD, 1 << (plan.runs >> 12).bit_length())
+    return Tally(plan.code.starred, plan.capacity, stride)
 
 
-def judge(plan: Plan, tally: Tally, charge: float = 0.0) -> Verdict:
+def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
     """Apply the tests and the certificate of `plan` to the counted runs.
+
+    The score is less what redrawn chunks cost (`protocol.redraws`).
 
     Args:
         plan: made before.
         tally: the counted runs.
-        charge: bits that the score loses, see `protocol.redraws`.
+        provenance: how they came about.
 
     Raises:
-        InputError: a number of runs other than planned, or settings that cannot have come from
-            the plan's code and ε-SV bits.
+        InputError: a number of runs other than planned, settings that cannot have come from the
+            plan's code and ε-SV bits, or a provenance that does not fit the plan.
     """
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")
     check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)
+    charge = redraw_charge(plan, provenance)
     lost, starred = tally.losing_count(), tally.event_count(plan.event)
-    score = plan.certificate.score(tally.counts, tally.overflow) - charge
+    score = plan.certificate.score(tally.counts) - charge
     reasons = []
     if lost > plan.losing_limit:
         reasons.append(
@@ -111,6 +121,11 @@ def judge(plan: Plan, tally: Tally, charge: float = 0.0) -> Verdict:
         reasons.append(
             f"score test failed: {score:.2f} bits, the plan asks for {plan.score_least:.2f}"
             + (f" (redrawn chunks cost {charge:.2f})" if charge else "")
+        )
+    if tally.starred_count > plan.capacity:
+        reasons.append(
+            f"too many starred runs: {tally.starred_count}, the extractor has room for "
+            f"{plan.capacity}"
         )
     if plan.reason is not None:
         reasons.append(f"nothing was planned: {plan.reason}")
@@ -127,26 +142,13 @@ def judge(plan: Plan, tally: Tally, charge: float = 0.0) -> Verdict:
     )
 
 
-def extract(
-    plan: Plan, tally: Tally, extractor_bits: NDArray[np.uint8], progress: Progress | None = None
-) -> NDArray[np.uint8]:
-    """The m output bits, from the kept outcomes and `extractor_bits` of shape (2r,) uint8.
-
-    Raises:
-        InputError: a plan without output, or a wrong number of bits.
-    """
-    if plan.extractor is None:
-        raise InputError(f"the plan has no output: {plan.reason}")
-    notify = None if progress is None else lambda k, total: progress("extracting", k, total)
-    return raz.extract(plan.extractor, extractor_bits, tally.device_bits(), progress=notify)
-
-
 def execute(
     plan: Plan,
     device: Device,
     source: Source,
     rng: Generator,
     *,
+    provenance: Provenance | None = None,
     sink: Sink | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -157,13 +159,14 @@ def execute(
         device: answers settings with outcomes, in run order.
         source: weak bits, for the settings first and then for the extractor.
         rng: handed to the device.
+        provenance: what to record of the run; only that it was played in order unless given.
         sink: is given settings and outcomes block by block, for storage.
         progress: is told (stage, done, total).
 
     Raises:
-        InputError: the source has too few bits, or the device refuses.
+        InputError: the source has too few bits, the device refuses, or as `finish`.
     """
-    source.expect(plan.source_bits)
+    source.claim(plan.source_bits)
     tally = new_tally(plan)
     for start in range(0, plan.runs, BLOCK):
         count = min(BLOCK, plan.runs - start)
@@ -174,31 +177,59 @@ def execute(
             sink(settings, outcomes)
         if progress is not None:
             progress("runs", start + count, plan.runs)
-    return finish(plan, tally, source, progress=progress)
+    order = Provenance("run") if provenance is None else provenance
+    return finish(plan, tally, source, order, progress=progress)
 
 
 def finish(
     plan: Plan,
     tally: Tally,
     source: Source | None,
+    provenance: Provenance,
     *,
-    charge: float = 0.0,
+    allow_grouped: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Judge counted runs and, if they are accepted and there is a source, extract.
 
-    `charge` is that of `judge`.
+    Args:
+        plan: made before.
+        tally: the counted runs.
+        source: of the extractor's bits; None to stop at the verdict.
+        provenance: how the runs came about.
+        allow_grouped: also for runs that were grouped by setting, see `check_faithful`.
+        progress: is told (stage, done, total).
 
     Raises:
-        InputError: the source has too few bits.
+        InputError: as `judge`; grouped runs that are not allowed; the source has too few bits, or
+            gives bits that chose the settings or cannot be ε-SV.
     """
-    verdict = judge(plan, tally, charge)
+    check_faithful(provenance, allow_grouped)
+    verdict = judge(plan, tally, provenance)
     empty = np.empty(0, dtype=np.uint8)
     if not verdict.accepted or plan.extractor is None or source is None:
-        return Result(plan, verdict, empty, empty)
+        return Result(plan, verdict, empty, empty, provenance)
     extractor_bits = source.bits(plan.extractor.source1_bits)
-    output = extract(plan, tally, extractor_bits, progress)
-    return Result(plan, verdict, output, extractor_bits)
+    check_fresh(extractor_bits, plan.code, plan.epsilon, tally.heads)
+    check_lean(extractor_bits, plan.epsilon)
+    notify = None if progress is None else lambda k, total: progress("extracting", k, total)
+    output = raz.extract(plan.extractor, extractor_bits, tally.device_bits(), progress=notify)
+    return Result(plan, verdict, output, extractor_bits, provenance)
+
+
+def check_faithful(provenance: Provenance, allow_grouped: bool) -> None:
+    """Check that a certificate holds for runs of this provenance.
+
+    None holds for a device that knows its settings in advance, unless it has no memory.
+
+    Raises:
+        InputError: grouped runs, unless `allow_grouped`.
+    """
+    if not provenance.faithful and not allow_grouped:
+        raise InputError(
+            "these runs were grouped by setting, which is not faithful to the protocol; expected "
+            "run order, or --allow-grouped for a device known to have no memory"
+        )
 
 
 def report(plan: Plan, verdict: Verdict) -> dict[str, Any]:

@@ -9,9 +9,8 @@ supermartingale with expectation at most 1, so by Markov's inequality, except wi
 
     −log₂ q(x|u,z,e)  ≥  (Σ_i log₂ F(x_i,u_i) − log₂(1/ε')) / β,
 
-where x are the outcomes at the starred pair: what the other runs contribute to q sums to 1.  A
-starred run whose outcome does not enter the extractor has no factor q^β to pay for a credit, so
-there F is cut to at most 1.
+where x are the outcomes at the starred pair: what the other runs contribute to q sums to 1.  All
+of them enter the extractor; a run with more than there is room for aborts (`protocol.redraws`).
 
 Closed form (design 4.2).  Write B_u for the probability of losing at u, X* for the eight outcomes
 of u0 = (1,3) with squared overlap ¼.  For every no-signalling box and every outcome x̂ of u0
@@ -84,33 +83,20 @@ class ScoreCertificate:
         event[self.code.starred] = self.log2_factors[self.code.starred] > 0
         return event
 
-    def uncredited(self) -> NDArray[np.float64]:
-        """The factors for a starred run whose outcome does not enter the extractor, (16,) bits.
-
-        There F may be at most 1, so credits are cut to 0 and penalties stay (design 4.2).
-        """
-        cut: NDArray[np.float64] = np.minimum(self.log2_factors[self.code.starred], 0.0)
-        return cut
-
-    def score(self, counts: NDArray[np.int64], overflow: NDArray[np.int64] | None = None) -> float:
-        """Σ_i log₂F(x_i,u_i) in bits.
-
-        Args:
-            counts: runs with each setting and outcome, shape (81, 16).
-            overflow: those of `counts[starred]` whose outcome was not kept, shape (16,).
-        """
+    def score(self, counts: NDArray[np.int64]) -> float:
+        """Σ_i log₂F(x_i,u_i) in bits, of runs counted by setting and outcome, shape (81, 16)."""
         used = counts > 0
-        total = float((counts[used] * self.log2_factors[used]).sum())
-        if overflow is not None and overflow.any():
-            starred, spent = self.log2_factors[self.code.starred], overflow > 0
-            # A −inf factor is the same with and without credit, and has made `total` −inf.
-            spent &= np.isfinite(starred)
-            total += float((overflow[spent] * (self.uncredited() - starred)[spent]).sum())
-        return total
+        return float((counts[used] * self.log2_factors[used]).sum())
 
     def min_entropy(self, score: float, log2_failure: float) -> float:
         """Certified min-entropy in bits, except with probability 2**log2_failure."""
         return (score + log2_failure) / self.beta
+
+    @property
+    def digest(self) -> str:  # STUB
+        from protocol.document import digest
+
+        return digest({**self.to_json(), "epsilon": float(self.epsilon)})
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary: the closed form is named by its parameters."""

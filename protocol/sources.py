@@ -20,7 +20,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
+from protocol.files import open_regular
+from protocol.marks import holds_run
 from protocol.setting_code import SettingCode, check_epsilon
+from protocol.used_bits import check_left, file_bits, reserve
 
 Bits = NDArray[np.uint8]
 
@@ -42,10 +45,18 @@ class Source(Protocol):
         ...
 
     def expect(self, total: int) -> None:
-        """Be told, before the run, that `total` bits will be needed in all.
+        """Be told that `total` bits will be needed in all; nothing is set aside.
 
         Raises:
             InputError: the source already knows that it has fewer.
+        """
+        ...
+
+    def claim(self, total: int) -> None:
+        """Set `total` bits aside for this run, where the source keeps an account of them.
+
+        Raises:
+            InputError: the source knows that it has fewer left.
         """
         ...
 
@@ -62,6 +73,9 @@ class _Endless:
 
     def expect(self, total: int) -> None:
         """Nothing to check: such a source has no end."""
+
+    def claim(self, total: int) -> None:
+        """Nothing to set aside: no bit comes twice."""
 
     def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
         """Uniform."""
@@ -191,54 +205,108 @@ class SystemSource(_Endless):
         return np.unpackbits(np.frombuffer(os.urandom(-(-count // 8)), dtype=np.uint8))[:count]
 
 
-class StreamSource:
-    """Bits from a file or standard input, most significant bit of each byte first.
+class FileSource:
+    """Bits of a regular file, most significant bit of each byte first, none of them twice.
+
+    What is handed out was claimed before, in the file's account (`protocol.used_bits`).
+
+    Args:
+        path: the file.
+        offset: first bit to use; the first that nobody has claimed unless given.
 
     Raises:
-        InputError: a file that cannot be read, or is too short (bits needed, bits found).
+        InputError: the file cannot be read; from `expect`, `claim` and `bits`, it has too few bits
+            left, or its account cannot be read or written.
+    """
+
+    def __init__(self, path: str, offset: int | None = None) -> None:
+        self.name = f"file:{path}"
+        open_regular(path, "source file").close()
+        self._path = Path(path)
+        if holds_run(self._path.resolve().parent):
+            raise InputError(
+                f"source file {path!r} lies in a run folder, whose bits are used; expected fresh "
+                "bits of the source"
+            )
+        self._offset = offset
+        self._next = self._stop = 0
+
+    def expect(self, total: int) -> None:
+        """Compare `total` with what is left of the file."""
+        check_left(self._path, total, self._offset)
+
+    def claim(self, total: int) -> None:
+        """Claim `total` bits."""
+        if self._stop - self._next < total:
+            self._next = reserve(self._path, total, exactly=self._offset)
+            self._stop = self._next + total
+            self._offset = None
+
+    def bits(self, count: int) -> Bits:
+        """The next `count` bits."""
+        self.claim(count)
+        start, self._next = self._next, self._next + count
+        return file_bits(self._path, start, count)
+
+    def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
+        """Unknown, so taken as uniform."""
+        return None
+
+
+class StreamSource:
+    """Bits from standard input, a pipe or a device, most significant bit of each byte first.
+
+    No more is read than is asked for.
+
+    Raises:
+        InputError: it cannot be read, or ends too early (bits needed, bits found).
     """
 
     def __init__(self, path: str) -> None:
         self.name = f"file:{path}" if path != "-" else "stdin"
         self._label = f"source file {path!r}" if path != "-" else "standard input"
-        self._available: int | None = None
-        self._needed: int | None = None
+        self._needed = 0
         self._given = 0
         self._rest: Bits = np.empty(0, dtype=np.uint8)
-        self._stream: BinaryIO
         if path == "-":
             if sys.stdin is None:
                 raise InputError("standard input is closed, expected the source's bits on it")
-            self._stream = sys.stdin.buffer
+            self._stream: BinaryIO = sys.stdin.buffer
             return
         try:
-            self._stream = Path(path).open("rb")  # noqa: SIM115 - open for the source's lifetime
-            status = os.fstat(self._stream.fileno())
+            # Not waiting for somebody to write into a pipe: one that nobody fills is empty.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            os.set_blocking(descriptor, True)
         except OSError as error:
             raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
-        # A device or pipe has no size; then too few bits show when they are read.
-        self._available = 8 * status.st_size if Path(path).is_file() else None
-
-    def _short(self, found: int, asked: int) -> InputError:
-        needed = max(self._needed or 0, asked)
-        return InputError(f"{self._label} is too short: {needed} bits needed, {found} bits found")
+        self._stream = os.fdopen(descriptor, "rb", buffering=0)
 
     def expect(self, total: int) -> None:
-        """Compare `total` with the size of the file, where there is one."""
+        """Remember `total` for messages; too few bits show when they are read."""
         self._needed = total
-        if self._available is not None and total > self._available:
-            raise self._short(self._available, total)
+
+    def claim(self, total: int) -> None:
+        """As `expect`: what was read is gone."""
+        self.expect(total)
 
     def bits(self, count: int) -> Bits:
         """The next `count` bits."""
         missing = max(0, count - len(self._rest))
+        data = bytearray()
         try:
-            data = self._stream.read(-(-missing // 8))
+            while len(data) < -(-missing // 8):
+                part = self._stream.read(min(-(-missing // 8) - len(data), 1 << 24))
+                if not part:
+                    break
+                data += part
         except OSError as error:
             raise InputError(f"{self._label} cannot be read: {error.strerror}") from None
         stock = np.concatenate([self._rest, np.unpackbits(np.frombuffer(data, dtype=np.uint8))])
         if len(stock) < count:
-            raise self._short(self._given + len(stock), self._given + count)
+            raise InputError(
+                f"{self._label} is too short: {max(self._needed, self._given + count)} bits "
+                f"needed, {self._given + len(stock)} bits found"
+            )
         self._given += count
         self._rest = stock[count:]
         return stock[:count]
@@ -248,18 +316,35 @@ class StreamSource:
         return None
 
 
+def open_file(path: str, offset: int | None = None) -> FileSource | StreamSource:
+    """The source in a file: a regular one by its account, anything else as it flows.
+
+    Raises:
+        InputError: it cannot be read, or an offset into what is no regular file.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        if offset is not None:
+            raise InputError(f"source offset {offset} of {path!r}, expected a regular file")
+        return StreamSource(path)
+    return FileSource(path, offset)
+
+
 SOURCES = ("uniform", "bias", "markov", "adversarial", "os", "stdin", "file:PATH")
 
 
-def open_source(text: str, epsilon: float, rng: Generator, code: SettingCode) -> Source:
-    """The source named by `text`, one of `SOURCES`.
+def open_source(
+    text: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None = None
+) -> Source:
+    """The source named by `text`, one of `SOURCES`; `offset` is the first bit of a file to use.
 
     Raises:
-        InputError: an unknown name, or a file that cannot be read.
+        InputError: an unknown name, a file that cannot be read, or an offset into something else.
     """
     kind, _, path = text.partition(":")
     if kind == "file" and path:
-        return StreamSource(path)
+        return open_file(path, offset)
+    if offset is not None:
+        raise InputError(f"source offset {offset} given for source {text!r}, expected a file")
     if kind == "file" or path:
         raise InputError(f"source {text!r} is unknown, expected one of {', '.join(SOURCES)}")
     match kind:

@@ -1,4 +1,9 @@
-"""Verification of a run folder: tests, certificate and output, recomputed from what was written."""
+"""Verification of a run folder: tests, certificate and output, recomputed from what was written.
+
+It shows that a folder is consistent: that this output follows from these outcomes by this plan.  It
+cannot show who made the folder, or that a device was there at all; two digests kept from before
+the run and from its end (`expected_plan`, `expected_record`) show that it was not exchanged.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from protocol import folder
+from protocol.certify import certify
+from protocol.document import printable
 from protocol.errors import InputError
-from protocol.plan import Plan
-from protocol.recorded import load_pair
-from protocol.redraws import recorded_charge
-from protocol.run import BLOCK, Progress, extract, judge, new_tally, report
+from protocol.record import RunRecord, check_digest
+from protocol.run import Progress
 
 #: Relative precision of what Theorem 9 finds by search; a minimum's place is known to the root of
 #: the precision of its value only.
@@ -30,91 +36,148 @@ class Check:
     detail: str = ""
 
 
-def verify_folder(path: str | Path, progress: Progress | None = None) -> list[Check]:
+@dataclass(frozen=True)
+class Verification:
+    """What `verify_folder` found.
+
+    Attributes:
+        checks: one for each thing that was compared.
+        grouped: the runs were grouped by setting, so that their certificate holds only for a
+            device without memory.
+        plan_digest, record_digest: as computed here; None if not even that was possible.
+    """
+
+    checks: tuple[Check, ...]
+    grouped: bool = False
+    plan_digest: str | None = None
+    record_digest: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything agrees."""
+        return all(check.agrees for check in self.checks)
+
+
+def verify_folder(
+    path: str | Path,
+    progress: Progress | None = None,
+    *,
+    expected_plan: str | None = None,
+    expected_record: str | None = None,
+) -> Verification:
     """Recompute all that a run folder claims.
 
+    Args:
+        path: the folder.
+        progress: is told (stage, done, total).
+        expected_plan: the plan's digest as it was known before the run.
+        expected_record: the record's digest as it was known when the run had ended.
+
     Returns:
-        One `Check` for the files' digests, for the plan, whose output must follow from its
-        thresholds, for each number of the result, and for the output bits.
+        One `Check` for the record and the files' digests, for the plan, whose output must follow
+        from its thresholds, for each number of the result, and for the output bits.
 
     Raises:
-        InputError: no run folder, or files that cannot be read at all.
+        InputError: no run folder, no JSON in its record, or a digest that is none.
     """
-    root = Path(path)
-    record = folder.read_record(root)
-    checks = [_digests(root, record)]
+    for wanted in (expected_plan, expected_record):
+        if wanted is not None and not _is_digest(wanted):
+            raise InputError(f"digest {wanted!r:.80}, expected 64 hexadecimal digits")
+    data = folder.read_json_record(path)
+    checks: list[Check] = []
     try:
-        planned, claimed = record["plan"], record["result"]
-        extracted = bool(record["extracted"])
-    except KeyError as error:
-        raise InputError(f"{str(root / folder.RECORD)!r} is incomplete: {error!r}") from None
-    if not isinstance(planned, dict) or not isinstance(claimed, dict):
-        raise InputError(f"{str(root / folder.RECORD)!r} is incomplete: no plan or no result")
-    try:
-        plan = Plan.from_json(planned)
+        if not isinstance(data, Mapping):
+            raise InputError("the record of the run is no JSON object")
+        check_digest(data)
+        record = RunRecord.from_json(data)
+        checks.append(Check("record", True))
     except InputError as error:
-        return [*checks, Check("plan", False, str(error))]
+        return Verification((Check("record", False, str(error)),))
+    grouped, plan = not record.provenance.faithful, record.plan
+    if expected_record is not None:
+        checks.append(_digest_check("record's digest", expected_record, record.sha256))
+    if expected_plan is not None:
+        checks.append(_digest_check("plan's digest", expected_plan, plan.digest))
     for key, value in plan.to_json().items():
         # A certificate was proved again as it was read, and may be packed by another library.
-        if key != "certificate" and not _equal(planned.get(key), value):
-            checks.append(_same(f"plan's {key}", planned.get(key), value))
-    checks.append(Check("plan", all(check.agrees for check in checks[1:])))
+        if key != "certificate" and not _equal(data["plan"].get(key), value):
+            checks.append(_same(f"plan's {key}", data["plan"].get(key), value))
+    checks.append(Check("plan", all(check.agrees for check in checks)))
 
-    settings, outcomes = load_pair(root / folder.SETTINGS, root / folder.OUTCOMES)
-    tally = new_tally(plan)
-    for block in folder.blocks(settings, outcomes, BLOCK):
-        tally.add(*block)
-    checks.append(_same("number of runs", plan.runs, tally.runs))
-    if tally.runs != plan.runs:
-        return checks
+    def found() -> Verification:
+        return Verification(tuple(checks), grouped, plan.digest, record.sha256)
+
     try:
-        verdict = judge(plan, tally, recorded_charge(record, plan))
+        stored = folder.read_run(path)
+        checks.append(Check("file digests", True))
     except InputError as error:
-        return [*checks, Check("settings", False, str(error))]
-    for key, value in report(plan, verdict).items():
-        checks.append(_same(key, claimed.get(key), value))
-
-    wanted = {folder.EXTRACTOR_BITS, folder.OUTPUT} if extracted else set()
-    present = {n for n in (folder.EXTRACTOR_BITS, folder.OUTPUT) if (root / n).exists()}
-    checks.append(_same("output files", sorted(wanted), sorted(present)))
-    unearned = extracted and not verdict.accepted
+        checks.append(Check("file digests", False, str(error)))
+        return found()
+    try:
+        source = _Kept(stored.extractor_bits) if record.extracted else None
+        result = certify(plan, stored.data, source, allow_grouped=True, progress=progress)
+    except InputError as error:
+        checks.append(Check("runs", False, str(error)))
+        return found()
+    recomputed = result.to_json()
+    checks += [_same(key, record.result.get(key), value) for key, value in recomputed.items()]
+    if unknown := sorted(set(record.result) - set(recomputed)):
+        checks.append(Check("result", False, f"unknown entry {printable(unknown[0], 60)!r}"))
+    unearned = record.extracted and not result.verdict.accepted
     checks.append(
         Check("no output unaccepted", not unearned, "not accepted, yet extracted" * unearned)
     )
-    if extracted and verdict.accepted and wanted == present and plan.extractor is not None:
-        weak = folder.read_bits(root / folder.EXTRACTOR_BITS, plan.extractor.source1_bits)
-        stored = folder.read_bits(root / folder.OUTPUT, plan.output_bits)
-        same = bool(np.array_equal(extract(plan, tally, weak, progress), stored))
+    if record.extracted and result.verdict.accepted:
+        same = bool(np.array_equal(result.output, stored.output))
         checks.append(Check("output bits", same, "" if same else "recomputed bits differ"))
-    return checks
+    return found()
 
 
-def _digests(root: Path, record: Mapping[str, Any]) -> Check:
-    """Every file of the run is listed and has its digest; other files do not matter."""
-    listed = record.get("files")
-    if not isinstance(listed, dict):
-        return Check("file digests", False, "run.json lists no files")
-    present = {p.name for p in root.iterdir() if p.is_file()}
-    if missing := sorted(set(listed) - present):
-        return Check("file digests", False, f"{missing[0]} is missing")
-    written = {folder.SETTINGS, folder.OUTCOMES, folder.EXTRACTOR_BITS, folder.OUTPUT}
-    if unlisted := sorted((written & present) - set(listed)):
-        return Check("file digests", False, f"{unlisted[0]} has no digest in run.json")
-    changed = [name for name in sorted(listed) if folder.sha256(root / name) != listed[name]]
-    detail = f"{changed[0]} was changed after the run" if changed else ""
-    return Check("file digests", not changed, detail)
+class _Kept:
+    """The extractor's bits of a run folder as a source."""
+
+    name = "extractor bits of the run folder"
+
+    def __init__(self, bits: NDArray[np.uint8]) -> None:
+        self._bits = bits
+
+    def bits(self, count: int) -> NDArray[np.uint8]:
+        """All of them."""
+        return self._bits[:count]
+
+    def expect(self, total: int) -> None:
+        """Nothing to check: the folder's length was."""
+
+    def claim(self, total: int) -> None:
+        """Nothing to claim: they are used already, for this."""
+
+    def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
+        """Not asked for after the plan is made."""
+        return None
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and set(text.lower()) <= set("0123456789abcdef")
+
+
+def _digest_check(name: str, expected: str, found: str) -> Check:
+    same = expected.lower() == found
+    return Check(name, same, "" if same else f"expected {expected.lower()}, found {found}")
 
 
 def _same(name: str, claimed: Any, recomputed: Any) -> Check:
     if _equal(claimed, recomputed):
         return Check(name, True)
-    return Check(name, False, f"run.json says {claimed}, recomputed {recomputed}")
+    said = printable(claimed, 200)
+    return Check(name, False, f"run.json says {said}, recomputed {printable(recomputed, 200)}")
 
 
 def _equal(a: Any, b: Any, key: str = "") -> bool:
     """Equality with room for the last digits of floats of another machine."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_equal(a[k], b[k], k) for k in a)
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
     if isinstance(a, float) and isinstance(b, float):
         return abs(a - b) <= _PRECISION.get(key, 1e-9) * max(abs(a), abs(b))
     return bool(a == b)

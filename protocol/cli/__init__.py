@@ -13,6 +13,7 @@ import sys
 import click
 
 from protocol._version import __version__
+from protocol.document import printable
 from protocol.errors import InputError
 
 # name -> (module that defines `command`, one-line help); the help stands here so that
@@ -65,15 +66,20 @@ def main() -> None:
     try:
         status = cli.main(standalone_mode=False)
     except InputError as error:
-        click.echo(f"ksamp: error: {error}", err=True)
+        _say(str(error))
         sys.exit(2)
     except click.ClickException as error:
-        click.echo(f"ksamp: error: {error.format_message()}", err=True)
+        _say(error.format_message())
         sys.exit(2)
     except OSError as error:  # a full disk or the like behind stdout; a closed pipe is click's
-        click.echo(f"ksamp: error: {error.strerror or error}", err=True)
+        _say(error.strerror or str(error))
         sys.exit(2)
     except click.exceptions.Abort:
         click.echo("ksamp: interrupted", err=True)
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(error: str) -> None:
+    """One line, whatever a file or a provider has put into the message."""
+    click.echo(f"ksamp: error: {printable(error)}", err=True)

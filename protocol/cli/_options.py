@@ -110,6 +110,13 @@ source_option = click.option(
     metavar="|".join(SOURCES),
     help="Where the weak bits come from; 'bias', 'markov' and 'adversarial' lean by ε.",
 )
+source_offset_option = click.option(
+    "--source-offset",
+    type=Count(),
+    default=None,
+    metavar="BITS",
+    help="First bit of a source file to use.  [default: the first one that no run has claimed]",
+)
 out_option = click.option(
     "--out", type=click.Path(), default=None, metavar="DIR", help="Write a run folder DIR."
 )

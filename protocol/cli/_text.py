@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.assumptions import assumptions
 from protocol.plan import Plan
 from protocol.run import Verdict
 from protocol.score import ScoreCertificate
@@ -26,14 +28,15 @@ def summary(certificate: ScoreCertificate) -> dict[str, Any]:
     }
 
 
+_INDENT = 15 * " "
 NOT_FAITHFUL = (
     "NOT FAITHFUL: grouped by setting, the device was told its settings in advance; what is "
     "certified holds only for a device without memory."
 )
 
 
-def plan_text(plan: Plan, expect: str | None) -> str:
-    """A plan in a few lines."""
+def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
+    """A plan in a few lines; `chunk` as in `assumptions`."""
     code, nine = plan.code, plan.theorem9
     lines = [
         f"Plan for {plan.runs:,} runs, epsilon {plan.epsilon:g}"
@@ -62,6 +65,10 @@ def plan_text(plan: Plan, expect: str | None) -> str:
         f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
         f"certificate needs {pairs}{big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
     )
+    if plan.extractor is not None:
+        for k, sentence in enumerate(assumptions(plan, chunk)):
+            head = "  assumes      " if not k else ""
+            lines += wrap(sentence, 99, initial_indent=head or _INDENT, subsequent_indent=_INDENT)
     return "\n".join(lines)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from protocol import folder
-from protocol.acceptance import check_fresh
 from protocol.best_plan import best_plan
+from protocol.certify import Recorded, certify, check_count
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._progress import ProgressBar
@@ -19,15 +19,14 @@ from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
-from protocol.jobs.weak import used_bits, used_file
-from protocol.plan import check_demands
+from protocol.marks import holds_run
+from protocol.plan import Plan, check_demands
 from protocol.plan_file import read_plan
-from protocol.record import run_record
+from protocol.provenance import Provenance
 from protocol.recorded import load_csv, load_pair
-from protocol.redraws import recorded_charge
-from protocol.run import BLOCK, finish, new_tally
+from protocol.run import check_faithful
 from protocol.setting_code import CODES, check_epsilon
-from protocol.sources import StreamSource
+from protocol.sources import open_file
 
 
 @click.command("certify")
@@ -67,6 +66,7 @@ from protocol.sources import StreamSource
     metavar="FILE",
     help="Fresh bits of the weak source for the extractor, packed; not those of the settings.",
 )
+@options.source_offset_option
 @click.option(
     "--allow-grouped",
     is_flag=True,
@@ -91,6 +91,7 @@ def command(
     plan_file: str | None,
     extract: bool,
     source_bits: str | None,
+    source_offset: int | None,
     allow_grouped: bool,
     out: str | None,
     overwrite: bool,
@@ -103,7 +104,9 @@ def command(
     depend on the outcomes: either fix it beforehand with `ksamp plan --out`, or state with
     --expect what was expected.  With --out everything is written as a run folder.
 
-    DIR, a run folder, stands for its settings, its outcomes and (without --plan) its plan.
+    DIR, a run folder, stands for its settings, its outcomes and (without --plan) its plan.  Data
+    from a run folder, given as DIR or by its files, must be what its record has digests of, and
+    carry the record's order and redraws.
 
     Runs that a run folder marks as grouped by setting are refused: no certificate holds for a
     device that knows its settings in advance, unless it has no memory (--allow-grouped).
@@ -113,53 +116,48 @@ def command(
     start = time.perf_counter()
     if extract and (source_bits is None or out is None):
         raise InputError("--extract needs --source-bits FILE and --out DIR")
-    if source_bits is not None and not extract:
-        raise InputError("--source-bits is used only with --extract")
+    if (source_bits is not None or source_offset is not None) and not extract:
+        raise InputError("--source-bits and --source-offset are used only with --extract")
     if out is not None:
         folder.check_target(Path(out), overwrite)
+    kept: Plan | None = None
     if run is not None:
         if settings is not None or outcomes is not None or csv_file is not None:
             raise InputError(f"folder {run!r} cannot be given with --settings, --outcomes or --csv")
         check_finished(run)
-        folder.read_record(run)
-        settings = str(Path(run) / folder.SETTINGS)
-        outcomes = str(Path(run) / folder.OUTCOMES)
-        plan_file = str(Path(run) / folder.RECORD) if plan_file is None else plan_file
-    records = [_record_around(file) for file in (settings, outcomes)]
-    grouped = any(record.get("order") == "grouped" for record in records)
-    order = "grouped" if grouped else "recorded"
-    if order == "grouped" and not allow_grouped:
-        raise InputError(
-            "these runs were grouped by setting, which is not faithful to the protocol; expected "
-            "run order, or --allow-grouped for a device known to have no memory"
-        )
-    if csv_file is not None and settings is None and outcomes is None:
+        stored = folder.read_run(run)
+        data, kept = stored.data, stored.record.plan
+    elif csv_file is not None and settings is None and outcomes is None:
         with ProgressBar() as progress:
-            u, x = load_csv(csv_file, progress)
+            data = Recorded(*load_csv(csv_file, progress), Provenance("recorded"))
     elif csv_file is None and settings is not None and outcomes is not None:
-        u, x = load_pair(settings, outcomes)
+        provenance = _provenance_of(settings, outcomes)
+        data = Recorded(*load_pair(settings, outcomes), provenance)
     else:
         raise InputError("expected either --settings with --outcomes, or --csv, or a run folder")
+    check_faithful(data.provenance, allow_grouped)
 
-    if plan_file is not None:
+    if plan_file is not None or kept is not None:
         fixed = ("expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
         for name in fixed:
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 option = name.removesuffix("_name")
-                raise InputError(f"--{option} cannot be given with --plan, which fixes it")
+                what = "--plan" if plan_file is not None else "a run folder"
+                raise InputError(f"--{option} cannot be given with {what}, which fixes it")
+    if plan_file is not None:
         plan = read_plan(plan_file)
-        if plan.runs != len(u):
-            raise InputError(f"the plan is for {plan.runs} runs, but {len(u)} were recorded")
+    elif kept is not None:
+        plan = kept
     else:
         check_epsilon(epsilon)
-        check_demands(len(u), soundness, completeness)
+        check_demands(len(data.settings), soundness, completeness)
         choice = certificate_choice(certificate)
         # The code says how the recorded settings were chosen, so it is never picked for them.
         if code_name is None and isinstance(choice, str):
             code_name = "default"
         with ProgressBar() as progress:
             plan = best_plan(
-                len(u),
+                len(data.settings),
                 epsilon,
                 expected_behaviour(expect),
                 choice,
@@ -168,61 +166,57 @@ def command(
                 completeness=completeness,
                 progress=progress,
             )
-    source = StreamSource(source_bits) if source_bits is not None else None
-    if source_bits is not None and (spent := used_bits(Path(source_bits))):
-        raise InputError(
-            f"{spent} bits of {source_bits!r} are used already, says "
-            f"{used_file(Path(source_bits)).name!r} beside it; expected a file of fresh bits"
-        )
-    if source is not None and plan.extractor is not None:
-        source.expect(plan.extractor.source1_bits)
-    if not as_json:
-        click.echo(plan_text(plan, None if plan_file else expect))
-
-    inputs = {
-        "settings": settings or csv_file,
-        "outcomes": outcomes or csv_file,
-        "expect": None if plan_file else expect,
-        "plan": plan_file,
-        "source_bits": source_bits,
-        "order": order,
-    }
-    # Redrawn chunks cost the same whoever certifies the runs.
-    redrawn = max(records, key=lambda record: record.get("redraws") or 0)
-    inputs |= {key: redrawn[key] for key in ("redraws", "chunk") if redrawn.get("redraws")}
-    tally = new_tally(plan)
+    check_count(plan, data)
+    source = None if source_bits is None else open_file(source_bits, source_offset)
+    planned = plan_file is not None or kept is not None
+    data = replace(
+        data,
+        provenance=replace(
+            data.provenance,
+            settings=settings or csv_file or data.provenance.settings,
+            outcomes=outcomes or csv_file or data.provenance.outcomes,
+            expect=data.provenance.expect if planned else expect,
+            plan=plan_file,
+            source_bits=source_bits,
+        ),
+    )
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
         writer = None
         if out is not None:
-            writer = stack.enter_context(folder.RunWriter(out, len(u), overwrite=overwrite))
-        for block_settings, block_outcomes in folder.blocks(u, x, BLOCK):
-            tally.add(block_settings, block_outcomes)
-            if writer is not None:
-                writer.add(block_settings, block_outcomes)
-            progress("runs", tally.runs, plan.runs)
-        result = finish(
+            size = len(data.settings)
+            writer = stack.enter_context(folder.RunWriter(out, size, overwrite=overwrite))
+        result = certify(
             plan,
-            tally,
+            data,
             source,
-            charge=recorded_charge({"inputs": inputs}, plan),
+            allow_grouped=allow_grouped,
+            sink=None if writer is None else writer.add,
             progress=progress,
         )
-        check_fresh(result.extractor_bits, plan.code, u)
         seconds = {"certify": time.perf_counter() - start}
-        if writer is not None:
-            writer.publish(
-                run_record(result, inputs, seconds), result.extractor_bits, result.output
-            )
-    show(plan, result, out, as_json, {"order": order, "seconds": seconds})
+        digest = None if writer is None else writer.publish(result, seconds)
+    order = data.provenance.order
+    if not as_json:
+        click.echo(plan_text(plan, None if planned else expect, data.provenance.chunk))
+    show(plan, result, out, as_json, {"order": order, "seconds": seconds}, digest)
     if order == "grouped" and not as_json:
         click.echo(NOT_FAITHFUL)
     return 0 if result.verdict.accepted else 3
 
 
-def _record_around(file: str | None) -> dict[str, Any]:
-    """What the run folder around this file says that it was made from; empty if there is none."""
-    if file is None or not (Path(file).parent / folder.RECORD).is_file():
-        return {}
-    inputs = folder.read_record(Path(file).parent).get("inputs")
-    return inputs if isinstance(inputs, dict) else {}
+def _provenance_of(settings: str, outcomes: str) -> Provenance:
+    """What the run folder around these files says of them; "recorded" if there is none.
+
+    Raises:
+        InputError: a run folder around one of them that is edited or not the other's.
+    """
+    around = {Path(file).resolve().parent for file in (settings, outcomes)}
+    if not any(holds_run(parent) for parent in around):
+        return Provenance("recorded")
+    if len(around) > 1:
+        raise InputError(
+            f"{settings!r} and {outcomes!r} are not of one run folder, expected both from it, or "
+            "copies outside"
+        )
+    return folder.read_run(around.pop()).data.provenance

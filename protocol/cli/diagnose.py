@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -76,10 +75,8 @@ def _load(
     if csv_file is not None:
         return load_csv(csv_file), None
     assert folder is not None
-    inputs = run_folder.read_record(folder).get("inputs")
-    order = inputs.get("order") if isinstance(inputs, dict) else None
-    root = Path(folder)
-    return load_pair(root / run_folder.SETTINGS, root / run_folder.OUTCOMES), order
+    data = run_folder.read_run(folder).data
+    return (data.settings, data.outcomes), data.provenance.order
 
 
 def _notes(diagnosis: Diagnosis, order: str | None) -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from protocol.extract import (
     smallest_field,
 )
 from protocol.extract.bounds import InsufficientError
+from protocol.files import PRIVATE, check_new, open_regular, write_file
 
 
 class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -108,25 +107,29 @@ def command(
     """
     if out is not None:
         _check_out(Path(out), (source1, source2), overwrite)
-    first, second = _read("1", source1, length1), _read("2", source2, length2)
-    _check_different(first, second)
+    bits1, bits2 = _length("1", source1, length1), _length("2", source2, length2)
+    second = _read(source2, bits2)
     try:
         plan: RazPlan | DodisPlan
         if method == "raz":
-            degree = smallest_field(len(second)).degree
-            if len(first) < 2 * degree:
+            degree = smallest_field(bits2).degree
+            if bits1 < 2 * degree:
                 raise InputError(
-                    f"source 1 has {len(first)} bits, Raz needs 2r = {2 * degree} for the "
-                    f"{len(second)} bits of source 2"
+                    f"source 1 has {bits1} bits, Raz needs 2r = {2 * degree} for the "
+                    f"{bits2} bits of source 2"
                 )
-            # What is cut off takes at most its length from the min-entropy.
-            known = _source1(2 * degree, len(first), min_entropy1, epsilon1)
-            first = PackedBits(first.data, 2 * degree)
+            # No more is read than is used; what is not takes at most its length from the
+            # min-entropy.
+            known = _source1(2 * degree, bits1, min_entropy1, epsilon1)
+            first = _read(source1, 2 * degree)
+            _check_different(first, second)
             plan = raz.plan(
                 known, len(second), min_entropy2, log2_error, strong=strong, output_bits=output_bits
             )
         else:
-            known = _source1(len(first), len(first), min_entropy1, epsilon1)
+            known = _source1(bits1, bits1, min_entropy1, epsilon1)
+            first = _read(source1, bits1)
+            _check_different(first, second)
             plan = dodis.plan(known, len(second), min_entropy2, log2_error, output_bits=output_bits)
     except InsufficientError as error:
         click.echo(f"ksamp: no output: {error}", err=True)
@@ -142,7 +145,7 @@ def command(
             bits = dodis.extract(plan, first, second)
     packed = np.packbits(bits).tobytes()
     if out is not None:
-        _write(Path(out), packed, overwrite)
+        write_file(out, packed, "output file", overwrite=overwrite, mode=PRIVATE)
     if as_json:
         data = {**plan.to_json(), "output_hex": packed.hex(), "file": out}
         click.echo(json.dumps(data, allow_nan=False))
@@ -181,12 +184,10 @@ def _source1(bits: int, whole: int, min_entropy: float | None, epsilon: float | 
     return Source1(bits, min_entropy=max(0.0, min_entropy - (whole - bits)))
 
 
-def _read(name: str, path: str, length: int | None) -> PackedBits:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
-    bits = 8 * len(data)
+def _length(name: str, path: str, length: int | None) -> int:
+    """Bits of a source: all of its file, or as many as asked for."""
+    with open_regular(path, "source file") as file:
+        bits = 8 * os.fstat(file.fileno()).st_size
     if length is None:
         length = bits
     if not 1 <= length <= bits:
@@ -194,7 +195,20 @@ def _read(name: str, path: str, length: int | None) -> PackedBits:
             f"source {name} is asked for {length} bits, {path!r} has {bits}, "
             "expected between 1 and that"
         )
-    return PackedBits(data, length)
+    return length
+
+
+def _read(path: str, bits: int) -> PackedBits:
+    """The first `bits` bits of a file."""
+    size = -(-bits // 8)
+    with open_regular(path, "source file") as file:
+        try:
+            data = file.read(size)
+        except OSError as error:
+            raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
+    if len(data) < size:
+        raise InputError(f"source file {path!r} was cut short while it was read")
+    return PackedBits(data, bits)
 
 
 def _check_different(first: PackedBits, second: PackedBits) -> None:
@@ -209,45 +223,7 @@ def _check_different(first: PackedBits, second: PackedBits) -> None:
 
 def _check_out(path: Path, sources: tuple[str, str], overwrite: bool) -> None:
     """Find out before the work that the output could not be written."""
-    if path.exists() and not overwrite:
-        raise InputError(f"output file {str(path)!r} exists, expected a new one (or --overwrite)")
+    check_new(path, "output file", overwrite=overwrite)
     for name in sources:
         if path.exists() and Path(name).exists() and path.samefile(name):
             raise InputError(f"output file {str(path)!r} is a source, expected another")
-    folder = path.absolute().parent
-    if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        what = "it is a folder" if path.is_dir() else f"{str(folder)!r} is no writable folder"
-        raise InputError(f"output file {str(path)!r} cannot be written: {what}")
-
-
-def _write(path: Path, data: bytes, overwrite: bool) -> None:
-    """Write all or nothing: a temporary file beside it, then a rename or a link."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if overwrite:
-                temporary.replace(path)
-            else:
-                _link(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-    except OSError as error:
-        raise InputError(f"output file {str(path)!r} cannot be written: {error.strerror}") from None
-
-
-def _link(temporary: Path, path: Path) -> None:
-    """Give the finished file its name, unless that has come to exist meanwhile."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise
-        temporary.replace(path)

@@ -6,12 +6,14 @@ import json
 
 import click
 
+from protocol.assumptions import assumptions
 from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._planning import nearest_for
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import plan_text, summary
+from protocol.files import check_new
 from protocol.plan import Plan
 from protocol.plan_file import write_plan
 from protocol.setting_code import CODES
@@ -35,8 +37,9 @@ from protocol.setting_code import CODES
     type=click.Path(),
     default=None,
     metavar="FILE",
-    help="Write the plan, to be used by `ksamp certify --plan`.",
+    help="Write the plan, to be used by `ksamp certify --plan`, and print its digest.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @options.json_option
 def command(
     runs: int,
@@ -47,6 +50,7 @@ def command(
     code_name: str | None,
     certificate: str,
     out: str | None,
+    overwrite: bool,
     as_json: bool,
 ) -> int:
     """Print the plan and the expected output without running anything.
@@ -54,6 +58,8 @@ def command(
     When nothing can be certified it says why, and the least number of runs or the largest white
     noise at which something could be; the exit code is then 3.
     """
+    if out is not None:
+        check_new(out, "plan file", overwrite=overwrite)
     choice = certificate_choice(certificate)
     code = None if code_name is None else CODES[code_name]()
     behaviour = expected_behaviour(expect)
@@ -72,11 +78,12 @@ def command(
     if not plan.output_bits:
         advice = nearest_for(plan, behaviour, certificate, code_name)
     if out is not None:
-        write_plan(plan, out)
+        write_plan(plan, out, overwrite=overwrite)
     if as_json:
         data = {"expect": expect, **plan.to_json()}
         # The proof is for machines and files: --out keeps it.
         data["certificate"] = summary(plan.certificate)
+        data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan)}
         if advice is not None:
             data["least_runs"], data["largest_white_noise"] = advice
         click.echo(json.dumps(data, allow_nan=False))
@@ -84,6 +91,9 @@ def command(
         click.echo(plan_text(plan, expect))
         if advice is not None:
             click.echo(advice_text(plan, *advice))
+        if out is not None:
+            click.echo(f"Written to {out}")
+            click.echo(f"Digest of the plan: {plan.digest}")
     return 0 if plan.output_bits else 3
 
 

@@ -20,7 +20,7 @@ from protocol.cli._text import bits_hex, plan_text, verdict_text
 from protocol.cli.plan import advice_text
 from protocol.errors import InputError
 from protocol.plan import Plan
-from protocol.record import run_record
+from protocol.provenance import Provenance
 from protocol.run import Result, execute, report_planned
 from protocol.sources import open_source
 
@@ -30,6 +30,7 @@ from protocol.sources import open_source
 @options.noise_option
 @options.expect_option
 @options.source_option
+@options.source_offset_option
 @click.option(
     "--device",
     "device_kind",
@@ -53,6 +54,7 @@ def command(
     noise: str,
     expect: str | None,
     source_name: str,
+    source_offset: int | None,
     device_kind: str,
     epsilon: float,
     soundness: float,
@@ -91,7 +93,9 @@ def command(
         code_name,
         soundness,
         completeness,
-        lambda code: open_source(source_name, epsilon, np.random.default_rng(source_seed), code),
+        lambda code: open_source(
+            source_name, epsilon, np.random.default_rng(source_seed), code, source_offset
+        ),
     )
     if not plan.output_bits:
         advice = nearest_for(plan, behaviour, certificate, code_name)
@@ -109,14 +113,14 @@ def command(
         click.echo(plan_text(plan, expect))
 
     planned = time.perf_counter()
-    inputs = {
-        "noise": noise,
-        "expect": expect,
-        "device": device_kind,
-        "source": source.name,
-        "seed": entropy,
-        "order": "run",
-    }
+    provenance = Provenance(
+        order="run",
+        seed=entropy,
+        device=device_kind,
+        source=source.name,
+        noise=noise,
+        expect=expect,
+    )
     with contextlib.ExitStack() as stack:
         writer = None
         if out is not None:
@@ -126,22 +130,28 @@ def command(
             device,
             source,
             np.random.default_rng(device_seed),
+            provenance=provenance,
             sink=None if writer is None else writer.add,
             progress=stack.enter_context(ProgressBar()),
         )
         seconds = {"plan": planned - start, "run": time.perf_counter() - planned}
-        if writer is not None:
-            writer.publish(
-                run_record(result, inputs, seconds), result.extractor_bits, result.output
-            )
-    show(plan, result, out, as_json, {"seed": entropy, "seconds": seconds})
+        digest = None if writer is None else writer.publish(result, seconds)
+    show(plan, result, out, as_json, {"seed": entropy, "seconds": seconds}, digest)
     return 0 if result.verdict.accepted else 3
 
 
-def show(plan: Plan, result: Result, out: str | None, as_json: bool, extra: dict[str, Any]) -> None:
-    """Print a finished run."""
+def show(
+    plan: Plan,
+    result: Result,
+    out: str | None,
+    as_json: bool,
+    extra: dict[str, Any],
+    digest: str | None = None,
+) -> None:
+    """Print a finished run; `digest` is that of the record in the folder `out`."""
     if as_json:
         data = {**result.to_json(), **extra, "output_hex": bits_hex(result.output), "folder": out}
+        data["record_sha256"] = digest
         click.echo(json.dumps(data, allow_nan=False))
         return
     click.echo(verdict_text(plan, result.verdict, bool(len(result.output))))
@@ -152,3 +162,4 @@ def show(plan: Plan, result: Result, out: str | None, as_json: bool, extra: dict
             click.echo("  (--out DIR keeps all of them, with everything needed to verify them)")
     if out is not None:
         click.echo(f"Written to {out}; `ksamp verify {out}` checks it.")
+        click.echo(f"Digest of its record: {digest}")

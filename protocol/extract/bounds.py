@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, wrightomega
 
+from protocol.document import Fields
 from protocol.errors import InputError
 
 _LN2 = math.log(2)
+#: Longest source that a document may speak of.
+MOST_BITS = 1 << 50
 
 
 class InsufficientError(InputError):
@@ -74,6 +77,23 @@ class Source1:
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary."""
         return {"bits": self.bits, "min_entropy": self.min_entropy, "epsilon": self.epsilon}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Source1:
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: missing, unknown or unusable entries.
+        """
+        entries = Fields(data, "the extractor's source 1")
+        bits = entries.integer("bits", 1, MOST_BITS)
+        source = cls(
+            bits,
+            None if entries.missing("min_entropy") else entries.number("min_entropy", 0, bits),
+            None if entries.missing("epsilon") else entries.number("epsilon", 0, 0.5),
+        )
+        entries.done()
+        return source
 
 
 def log2_double_factorial(p: Any) -> Numbers:

@@ -29,8 +29,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from protocol.document import Fields
 from protocol.errors import InputError
 from protocol.extract.bounds import (
+    MOST_BITS,
     InsufficientError,
     Source1,
     check_claim,
@@ -103,19 +105,18 @@ class DodisPlan:
         Raises:
             InputError: missing or unusable entries.
         """
-        try:
-            return cls(
-                int(data["length"]),
-                Source1(**data["source1"]),
-                int(data["length2"]),
-                float(data["min_entropy2"]),
-                int(data["output_bits"]),
-                float(data["log2_error"]),
-            )
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the extractor's parameters are unusable: {error!r}") from None
+        entries = Fields(data, "the extractor")
+        entries.choice("method", "dodis")
+        plan = cls(
+            entries.integer("length", 1, MOST_BITS),
+            Source1.from_json(entries.any("source1")),
+            entries.integer("length2", 0, MOST_BITS),
+            entries.number("min_entropy2", -MOST_BITS, MOST_BITS),
+            entries.integer("output_bits", -MOST_BITS, MOST_BITS),
+            entries.number("log2_error"),
+        )
+        entries.done()
+        return plan
 
 
 def smallest_length(bits: int) -> int:

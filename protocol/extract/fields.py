@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from protocol.document import Fields
 from protocol.errors import InputError
 from protocol.extract.multiply import Backend, multiply
 from protocol.extract.words import (
@@ -184,9 +185,18 @@ class Field:
         return {"kind": self.kind, "degree": self.degree, "middle": self.middle}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Field:
-        """Inverse of `to_json`."""
-        return cls(data["kind"], int(data["degree"]), int(data["middle"]))
+    def from_json(cls, data: Any) -> Field:
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: missing, unknown or unusable entries, or no such field.
+        """
+        entries = Fields(data, "the extractor's field")
+        kind = cast(Kind, entries.choice("kind", "all-one", "trinomial"))
+        degree = entries.integer("degree", 1, MAX_DEGREE)
+        middle = entries.integer("middle", 0, MAX_DEGREE)
+        entries.done()
+        return cls(kind, degree, middle)
 
     def __str__(self) -> str:
         if self.kind == "all-one":

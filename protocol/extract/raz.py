@@ -35,6 +35,16 @@ the distance is at most ½(Σ_τ b_τ(x)²)^{1/2} (Parseval and Cauchy-Schwarz).
 under D is at most ½‖D‖_q·[E_x(Σ_τ b_τ²)^{p/2}]^{1/p}, and by convexity (Σ_τ b_τ²)^{p/2} ≤
 2^{m(p/2−1)}·Σ_τ b_τ^p.  So it is at most ½‖D‖_q·2^{m/2}·M^{1/p}.  ∎
 
+Corollary (measures).  Let ν ≥ 0 be a measure on source 2 of mass μ ≤ 1 with ν(y) ≤ 2^−k.  What the
+proof of ξ₁ says of D₂ holds of ν with μ^p·2^{l−r} for the first term, as that is the weight of all
+tuples, and (μ·2^−k)^{p/2} for 2^{−pk₂/2}, as Σ_y ν(y)² ≤ μ·2^−k.  So half the sum over x, s of
+|Σ_y ν(y)(1[f(x,y)=s] − 2^−m)|, weighted with source 1, is at most A·μ + B·√μ,
+
+    A = ½·‖D‖_q·2^{(l−r)/p + m/2},    B = ½·‖D‖_q·((p−1)!!)^{1/p}·2^{(m−k)/2},
+
+by (a+b)^{1/p} ≤ a^{1/p} + b^{1/p}; and, as μ^p ≤ μ^{p/2}, at most √μ·ξ₁ at k₂ = k.  Here p is any
+even number up to 2^l: the extractor knows l and not p.  ∎
+
 Proof of ξ₂.  Put v_τ(y) = E_x χ_τ(x,y), x from source 1.  As in (3) the distance is at most
 ½E_y|v|, |v|² = Σ_τ v_τ²; with u = v/|v| that is ½E_x g(x), g = Σ_y D₂(y) Σ_τ u_τ(y) χ_τ(x,y).  By
 Hölder it is at most ½‖D‖_q·[E_x g^p]^{1/p} for uniform x.  Expand g^p.  Write τ·w = Tr(β_τ w) with
@@ -62,13 +72,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from protocol.document import Fields
 from protocol.errors import InputError
 from protocol.extract.bounds import (
+    MOST_BITS,
     InsufficientError,
     Numbers,
     Source1,
@@ -178,22 +190,22 @@ class RazPlan:
         Raises:
             InputError: missing or unusable entries.
         """
-        try:
-            return cls(
-                field=Field.from_json(data["field"]),
-                source1=Source1(**data["source1"]),
-                length2=int(data["length2"]),
-                min_entropy2=float(data["min_entropy2"]),
-                output_bits=int(data["output_bits"]),
-                log2_error=float(data["log2_error"]),
-                moment=int(data["moment"]),
-                levels=int(data["levels"]),
-                strong=data["strong"],
-            )
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the extractor's parameters are unusable: {error!r}") from None
+        # What the numbers have to be to one another is checked as the plan is built.
+        entries = Fields(data, "the extractor")
+        entries.choice("method", "raz")
+        plan = cls(
+            field=Field.from_json(entries.any("field")),
+            source1=Source1.from_json(entries.any("source1")),
+            length2=entries.integer("length2", -MOST_BITS, MOST_BITS),
+            min_entropy2=entries.number("min_entropy2", -MOST_BITS, MOST_BITS),
+            output_bits=entries.integer("output_bits", -MOST_BITS, MOST_BITS),
+            log2_error=entries.number("log2_error"),
+            moment=entries.integer("moment", 0, 1 << MAX_LEVELS),
+            levels=entries.integer("levels", -MOST_BITS, MOST_BITS),
+            strong=cast(Strong, entries.choice("strong", "source1", "source2")),
+        )
+        entries.done()
+        return plan
 
 
 def _levels(p: Any) -> Numbers:
@@ -511,6 +523,29 @@ def plan(
     _, p, levels = least_min_entropy2(field, source1, low, log2_wanted, strong)
     reached = log2_error(field, source1, min_entropy2, low, p, levels, strong)
     return RazPlan(field, source1, length2, min_entropy2, low, reached, p, levels, strong)
+
+
+def min_entropy2_of_parts(plan: RazPlan) -> float:
+    """Least k at which A ≤ ξ/2 and B ≤ ξ in the corollary on measures, ξ the plan's error.
+
+    With it a measure of mass μ contributes at most ξ·(μ/2 + √μ).  At most the plan's own k₂ where
+    the first term of its error is small; otherwise a smaller p makes A small and k larger.
+
+    Returns:
+        Bits; inf if no even p up to 2^l will do.
+
+    Raises:
+        InputError: a plan that is strong in source 2, of which the corollary does not speak.
+    """
+    if plan.strong != "source1":
+        raise InputError(f"the plan is strong in {plan.strong!r}, expected 'source1'")
+    # The largest p alone count: below the plan's own, k grows again as p falls.
+    p = np.arange(2, min(plan.moment, _EXHAUSTIVE) + 1, 2, dtype=np.float64)
+    p = np.unique(np.append(p, np.arange(plan.moment, max(0, plan.moment - 2000), -2)))
+    norm = plan.source1.log2_norm(p) - 1 + plan.output_bits / 2
+    enough = norm + (plan.levels - plan.degree) / p <= plan.log2_error - 1
+    k = 2 * (norm + log2_double_factorial(p) / p - plan.log2_error)
+    return float(np.where(enough, np.maximum(k, 0.0), np.inf).min())
 
 
 def plan_sv(epsilon: float, length2: int, min_entropy2: float, log2_wanted: float) -> RazPlan:

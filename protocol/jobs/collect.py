@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.folder import blocks
+from protocol.certify import Recorded, certify
 from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
 from protocol.jobs.ledger import EXT, Chunk, Job, Ledger
@@ -20,9 +20,8 @@ from protocol.jobs.publish import is_published, publish, read_result
 from protocol.jobs.retry import Patience
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
-from protocol.record import run_record
-from protocol.redraws import redraw_charge
-from protocol.run import BLOCK, Progress, Result, finish, new_tally
+from protocol.provenance import Provenance
+from protocol.run import Progress, Result
 
 _FIRST_WAIT_SECONDS = 0.05
 Opener = Callable[[Job], Provider]
@@ -37,12 +36,14 @@ class Collected:
         chunks: all of them.
         cancelled: the run was cancelled, there will be no result.
         result: the finished run; None as long as chunks are missing.
+        digest: of the finished run's record.
     """
 
     job: Job
     chunks: tuple[Chunk, ...]
     cancelled: bool
     result: Result | None
+    digest: str | None = None
 
     @property
     def waiting(self) -> bool:
@@ -91,15 +92,15 @@ def collect(
         plan = Plan.from_json(job.plan)
         with Lock(root / NAME):
             if is_published(root):
-                return Collected(job, tuple(ledger.chunks()), False, read_result(root))
+                return Collected(job, tuple(ledger.chunks()), False, *read_result(root))
             if redraw:
                 begin.redraw(ledger, plan, weak_bits(job, plan))
             if not ledger.cancelled and ledger.chunks("planned", "submitting", "submitted"):
                 _until_done(ledger, provider(job), wait, poll_seconds, observer, patience, progress)
             if len(ledger.chunks("done")) < len(ledger.chunks()):
                 return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)
-            result = _conclude(root, ledger, plan, observer, progress)
-        return Collected(job, tuple(ledger.chunks()), False, result)
+            result, digest = _conclude(root, ledger, plan, observer, progress)
+        return Collected(job, tuple(ledger.chunks()), False, result, digest)
 
 
 def _until_done(
@@ -149,6 +150,9 @@ class _RecordedBits:
     def expect(self, total: int) -> None:
         """Nothing to check: the bits were claimed when the run was submitted."""
 
+    def claim(self, total: int) -> None:
+        """Nothing to claim, likewise."""
+
     def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
         """Not asked for after the plan is made."""
         return None
@@ -156,32 +160,30 @@ class _RecordedBits:
 
 def _conclude(
     root: Path, ledger: Ledger, plan: Plan, observer: Observer, progress: Progress | None
-) -> Result:
+) -> tuple[Result, str]:
     start = time.perf_counter()
     job, chunks = ledger.job, ledger.chunks()
-    settings = np.concatenate([ledger.settings(chunk.number) for chunk in chunks])
-    outcomes = np.concatenate([ledger.outcomes(chunk.number) for chunk in chunks])
-    tally = new_tally(plan)
-    for block in blocks(settings, outcomes, BLOCK):
-        tally.add(*block)
+    provenance = Provenance(
+        order=job.order,
+        chunk=job.chunk,
+        redraws=sum(chunk.attempt for chunk in chunks),
+        redrawn=tuple(chunk.number for chunk in chunks if chunk.attempt),
+        seed=job.seed,
+        device=job.backend,
+        variant=job.variant,
+        source=job.source,
+        noise=job.noise,
+        expect=job.expect,
+    )
+    data = Recorded(
+        np.concatenate([ledger.settings(chunk.number) for chunk in chunks]),
+        np.concatenate([ledger.outcomes(chunk.number) for chunk in chunks]),
+        provenance,
+    )
     source = _RecordedBits(ledger, weak_bits(job, plan), observer)
-    redraws = sum(chunk.attempt for chunk in chunks)
-    charge = redraw_charge(plan.certificate.beta, len(chunks), redraws)
-    result = finish(plan, tally, source, charge=charge, progress=progress)
-    inputs = {
-        "noise": job.noise,
-        "expect": job.expect,
-        "device": job.backend,
-        "variant": job.variant,
-        "source": job.source,
-        "seed": job.seed,
-        "order": job.order,
-        "faithful": job.order == "run",
-        "chunk": job.chunk,
-        "redraws": redraws,
-        "redrawn": [chunk.number for chunk in chunks if chunk.attempt],
-    }
-    record = run_record(result, inputs, {"collect": time.perf_counter() - start})
-    publish(root, record, settings, outcomes, result.extractor_bits, result.output, observer)
+    # That it is not faithful was said when it was submitted, and is recorded.
+    result = certify(plan, data, source, allow_grouped=True, progress=progress)
+    seconds = {"collect": time.perf_counter() - start}
+    digest = publish(root, data, result, seconds, observer)
     observer("published")
-    return result
+    return result, digest

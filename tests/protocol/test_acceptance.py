@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.acceptance import Tally, check_fresh, check_settings
+from protocol.acceptance import (
+    HEAD,
+    Tally,
+    _window_hashes,
+    check_fresh,
+    check_lean,
+    check_settings,
+)
 from protocol.errors import InputError
-from protocol.setting_code import default_code, joint_code, plain_code
+from protocol.setting_code import compact_code, default_code, joint_code, plain_code
 from qdevices.game import losing_table, paper_event, starred_event
 
 RUNS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 15)), min_size=1, max_size=200)
@@ -42,7 +49,21 @@ def test_kept_outcomes_are_the_first_at_the_starred_pair(runs, capacity, cut):
     starred = [int(x) for u, x in zip(settings, outcomes, strict=True) if u == 2]
     bits = tally.device_bits().reshape(-1, 4)
     assert (bits @ [8, 4, 2, 1]).tolist() == starred[:capacity]
-    assert tally.overflow.tolist() == np.bincount(starred[capacity:], minlength=16).tolist()
+    assert tally.starred_count == len(starred)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.integers(HEAD, 2 * HEAD))
+def test_remembered_settings_do_not_depend_on_how_the_runs_are_cut(cuts, stride):
+    settings = np.random.default_rng(1).integers(0, 81, 1500).astype(np.uint8)
+    outcomes, whole, parts = settings % 16, Tally(2, 9, stride), Tally(2, 9, stride)
+    whole.add(settings, outcomes)
+    start = 0
+    for length in [*(37 * cut for cut in cuts), len(settings)]:
+        parts.add(settings[start : start + length], outcomes[start : start + length])
+        start += length
+    expected = [settings[k : k + HEAD].tobytes() for k in range(0, len(settings), stride)]
+    assert parts.heads == whole.heads
+    assert whole.heads == expected
 
 
 def test_bad_runs_are_refused():
@@ -73,14 +94,58 @@ def test_settings_of_another_code_are_noticed_and_honest_ones_never():
                         check_settings(counts, claimed, epsilon)
 
 
-def test_bits_that_chose_the_settings_are_not_fresh_and_others_are():
-    code, rng = joint_code(), np.random.default_rng(5)
-    bits = rng.integers(0, 2, 6 * 1000).astype(np.uint8)
-    settings = code.decode(bits)
-    for part in (bits, bits[:999]):  # the extractor may want fewer or more than the settings took
-        with pytest.raises(InputError, match="are those that chose the settings"):
-            check_fresh(part, code, settings)
-    with pytest.raises(InputError, match="the first 600 bits"):
-        check_fresh(bits, code, settings[:100])
-    check_fresh(bits[::-1], code, settings)
-    check_fresh(bits[:0], code, settings)
+def _heads(code, bits, stride=1 << 12):
+    settings = code.decode(bits[: len(bits) // code.bits_per_run * code.bits_per_run])
+    tally = Tally(code.starred, 10, stride)
+    tally.add(settings, settings % 16)
+    return tally.heads
+
+
+@pytest.mark.parametrize("code", [joint_code(), default_code(), compact_code()])
+def test_bits_that_chose_the_settings_are_not_fresh_wherever_they_come_from(code):
+    rng = np.random.default_rng(5)
+    width = code.bits_per_run
+    bits = rng.integers(0, 2, width * 20_000).astype(np.uint8)
+    heads, fresh = _heads(code, bits), rng.integers(0, 2, 6000).astype(np.uint8)
+    reused = [
+        bits,
+        bits[:999],  # the extractor may want fewer or more than the settings took
+        np.concatenate([bits, fresh]),
+        np.concatenate([fresh[:5], bits[:1000]]),  # at another place, not at a word's beginning
+        np.concatenate([fresh, bits[: 100 * width], fresh]),
+        bits[1003 : 1003 + 5000 * width],  # from the middle, out of step
+        bits[-5000 * width :],
+    ]
+    for part in reused:
+        with pytest.raises(InputError, match=r"bits \d+ to \d+ for the extractor are those that"):
+            check_fresh(part, code, 0.01, heads)
+    for part in (bits[::-1], fresh, 1 - bits, bits[:0], bits[:3]):
+        check_fresh(part, code, 0.01, heads)
+
+
+def test_honest_bits_of_a_leaning_source_are_fresh_and_used_ones_still_are_not():
+    code, rng = compact_code(), np.random.default_rng(6)
+    bits = (rng.random(5 * 40_000) < 0.9).astype(np.uint8)  # nearly always the same pair
+    heads = _heads(code, bits, 1 << 13)
+    check_fresh((rng.random(100_000) < 0.9).astype(np.uint8), code, 0.4, heads)
+    with pytest.raises(InputError, match="chose the settings"):
+        check_fresh(bits[:50_000], code, 0.4, heads)
+
+
+@given(st.integers(0, 6), st.integers(1, 40), st.integers(0, 2**32))
+def test_window_hashes_agree_exactly_where_windows_do(symbols, length, seed):
+    text = np.random.default_rng(seed).integers(0, symbols + 1, 300).astype(np.uint8).tobytes()
+    hashes = _window_hashes(text, length).tolist()
+    windows = [text[k : k + length] for k in range(len(text) - length + 1)]
+    assert len(hashes) == len(windows)
+    assert len(set(hashes)) == len(set(windows)) == len(set(zip(hashes, windows, strict=True)))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.01, 0.3])
+def test_bits_that_lean_too_much_for_their_source_are_refused_and_others_never(epsilon):
+    rng = np.random.default_rng(7)
+    for lean in (-epsilon, epsilon):
+        check_lean((rng.random(100_000) < 0.5 + lean).astype(np.uint8), epsilon)
+    for bits in (np.zeros(1000), np.ones(1000), rng.random(100_000) < 0.53 + epsilon):
+        with pytest.raises(InputError, match=r"bits for the extractor are ones, but any source"):
+            check_lean(np.asarray(bits, dtype=np.uint8), epsilon)

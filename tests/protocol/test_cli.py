@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from protocol import folder
+from protocol.document import digest
 
 RUNS = ("--runs", "60000")
 KEYS = {
@@ -42,9 +43,11 @@ def _copy(source, target):
 
 
 def _record(run, **changes):
+    """Edit the record as somebody who knows how to compute its digest."""
     record = json.loads((run / "run.json").read_text())
     record.update(changes)
-    (run / "run.json").write_text(json.dumps(record))
+    del record["sha256"]
+    (run / "run.json").write_text(json.dumps({**record, "sha256": digest(record)}))
 
 
 def test_run_goes_from_weak_bits_to_certified_bits(ksamp):
@@ -81,7 +84,8 @@ def test_same_seed_same_folder_bytes_whatever_the_threads(made, tmp_path):
         if name != "run.json":
             assert (made / name).read_bytes() == (other / name).read_bytes()
     first, second = (json.loads((d / "run.json").read_text()) for d in (made, other))
-    del first["seconds"], second["seconds"]
+    for record in (first, second):
+        del record["seconds"], record["sha256"]  # which is that of the times, too
     assert first == second
 
 
@@ -198,6 +202,11 @@ def test_verify_refuses_a_result_or_plan_that_was_edited(ksamp, made, tmp_path):
     dull = _copy(made, tmp_path / "digests")
     _record(dull, files={})
     assert "extractor_bits.bin has no digest" in ksamp("verify", dull).out
+    plain = _copy(made, tmp_path / "plain")
+    (plain / "run.json").write_text(
+        (made / "run.json").read_text().replace('"accepted": true', '"accepted": false')
+    )
+    assert "was edited: its SHA-256 digest does not match" in ksamp("verify", plain).out
     boast = _copy(made, tmp_path / "boast")
     _record(boast, plan={**record["plan"], "soundness_log2": -500.0})
     answer = ksamp("verify", boast)
@@ -224,6 +233,12 @@ def test_certify_on_arrays_of_another_run(ksamp, made, tmp_path):
 
     target = tmp_path / "certified"
     bits = made / "extractor_bits.bin"
+    extract = ("--extract", "--source-bits", bits, "--out", target)
+    answer = ksamp("certify", *arrays, *extract)
+    assert answer.status == 2
+    assert "lies in a run folder, whose bits are used" in answer.err
+    bits = tmp_path / "copied.bin"
+    bits.write_bytes((made / "extractor_bits.bin").read_bytes())
     full = ksamp("certify", *arrays, "--extract", "--source-bits", bits, "--out", target, "--json")
     assert full.status == 0
     assert (target / "output.bin").read_bytes() == (made / "output.bin").read_bytes()
@@ -234,7 +249,8 @@ def test_certify_refuses_a_plan_that_was_edited(ksamp, made, tmp_path):
     record = json.loads((made / "run.json").read_text())
     record["plan"]["extractor"]["output_bits"] = record["plan"]["output_bits"] = 5000
     plan = tmp_path / "greedy.json"
-    plan.write_text(json.dumps(record))
+    data = {"format": "ksamp-plan", "version": 2, "plan": record["plan"], "sha256": "0" * 64}
+    plan.write_text(json.dumps(data))
     answer = ksamp("certify", made, "--plan", plan)
     assert answer.status == 2
     assert "is claimed, the theorem has" in answer.err
@@ -252,15 +268,46 @@ def test_no_weak_bit_is_used_for_settings_and_extractor(ksamp, tmp_path):
     whole = len(used) - 7  # the last byte is padded
     assert np.array_equal(used[:whole], stream[6 * 60_000 :][:whole])
 
-    def certify():
-        return ksamp("certify", run, "--extract", "--source-bits", bits, "--out", again)
+    def certify(*offset):
+        extract = ("--extract", "--source-bits", bits, *offset, "--out", again, "--json")
+        return ksamp("certify", run, *extract)
 
-    answer = certify()
+    # The run's bits are spent; unless told otherwise the next ones are used.
+    spent = json.loads((tmp_path / "bits.used.json").read_text())["used_bits"]
+    assert len(used) - 8 < spent - 6 * 60_000 <= len(used)
+    answer = certify("--source-offset", "0")
     assert answer.status == 2
-    assert "are those that chose the settings" in answer.err
-    (tmp_path / "bits.used.json").write_text('{"format": "ksamp-used-bits", "used_bits": 543540}')
-    assert "543540 bits of" in certify().err
+    assert f"is used already, expected {spent} bits or more" in answer.err
     assert not again.exists()
+    assert certify().status == 0
+    used = np.unpackbits(np.frombuffer((again / "extractor_bits.bin").read_bytes(), dtype=np.uint8))
+    assert np.array_equal(used[:whole], stream[spent:][:whole])
+    assert ksamp("verify", again).status == 0
+    # Without the account, and under another name, bits that chose the settings are still seen.
+    for start in (0, 1, 1000):
+        copy = tmp_path / f"copy{start}"
+        copy.write_bytes(bits.read_bytes()[start:])
+        extract = ("--extract", "--source-bits", copy, "--out", tmp_path / "x")
+        answer = ksamp("certify", run, *extract)
+        assert answer.status == 2
+        assert "are those that chose the settings" in answer.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_two_runs_on_one_file_use_different_bits_and_a_third_says_that_none_are_left(
+    ksamp, tmp_path
+):
+    bits = tmp_path / "bits"
+    bits.write_bytes(np.random.default_rng(4).bytes(136_000))
+    for name in ("one", "two"):
+        run = ("run", *RUNS, "--source", f"file:{bits}", "--seed", 1, "--out", tmp_path / name)
+        assert ksamp(*run).status in (0, 3)
+    first, second = (np.load(tmp_path / name / "settings.npy") for name in ("one", "two"))
+    assert not np.array_equal(first, second)
+    answer = ksamp("run", *RUNS, "--source", f"file:{bits}", "--out", tmp_path / "three")
+    assert answer.status == 2
+    assert "is too short: 1630620 bits needed (1087080 before this run)" in answer.err
+    assert not (tmp_path / "three").exists()
 
 
 def test_a_source_that_cannot_be_what_it_claims_is_refused(ksamp, tmp_path):
@@ -329,7 +376,7 @@ def test_a_short_source_file_is_refused_before_anything_is_written(ksamp, tmp_pa
     bits.write_bytes(bytes(1000))
     answer = ksamp("run", *RUNS, "--source", f"file:{bits}", "--out", tmp_path / "run")
     assert answer.status == 2
-    assert "bits needed, 8000 bits found" in answer.err
+    assert "bits needed (0 before this run), 8000 bits found" in answer.err
     assert answer.out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["bits"]
 
@@ -355,9 +402,138 @@ def test_an_existing_folder_is_overwritten_only_when_told_and_only_a_run(ksamp, 
 
 def test_unequal_arrays_are_refused(ksamp, made, tmp_path):
     np.save(tmp_path / "x.npy", np.load(made / "outcomes.npy")[:-1])
-    answer = ksamp("certify", "--settings", made / "settings.npy", "--outcomes", tmp_path / "x.npy")
+    np.save(tmp_path / "u.npy", np.load(made / "settings.npy"))
+    for settings, message in (
+        (tmp_path / "u.npy", "60000 settings but 59999 outcomes"),
+        (made / "settings.npy", "are not of one run folder"),
+    ):
+        arrays = ("--settings", settings, "--outcomes", tmp_path / "x.npy")
+        answer = ksamp("certify", *arrays)
+        assert answer.status == 2
+        assert message in answer.err
+
+
+def test_certify_refuses_a_folder_whose_data_were_changed(ksamp, made, tmp_path):
+    changed = _copy(made, tmp_path / "copy")
+    data = bytearray((changed / "outcomes.npy").read_bytes())
+    data[-1] ^= 1
+    (changed / "outcomes.npy").write_bytes(data)
+    arrays = ("--settings", changed / "settings.npy", "--outcomes", changed / "outcomes.npy")
+    for given in ((changed,), (*arrays, "--code", "joint")):
+        answer = ksamp("certify", *given)
+        assert answer.status == 2
+        assert "outcomes.npy was changed after the run" in answer.err
+        assert answer.out == ""
+
+
+def test_what_a_folder_says_of_its_redraws_and_order_cannot_be_dropped(ksamp, made, tmp_path):
+    redrawn = _copy(made, tmp_path / "copy")
+    said = json.loads((made / "run.json").read_text())["provenance"]
+    costly = {**said, "chunk": 6000, "redraws": 3, "redrawn": [1, 2]}
+    _record(redrawn, provenance=costly)
+    free, dear = (ksamp("certify", run, "--json").json["score"] for run in (made, redrawn))
+    assert dear < free - 50
+    # Removing it is an edit, and whoever signs the edit has another digest.
+    before = json.loads((redrawn / "run.json").read_text())["sha256"]
+    text = (redrawn / "run.json").read_text()
+    (redrawn / "run.json").write_text(text.replace('"redraws": 3', '"redraws": 0'))
+    assert ksamp("certify", redrawn).status == 2
+    _record(redrawn, provenance=said)
+    assert ksamp("certify", redrawn).status == 0
+    assert ksamp("verify", redrawn, "--digest", before).status == 3
+    _record(redrawn, provenance={**said, "order": "grouped"})
+    answer = ksamp("certify", redrawn)
     assert answer.status == 2
-    assert "60000 settings but 59999 outcomes" in answer.err
+    assert "were grouped by setting" in answer.err
+    assert ksamp("certify", redrawn, "--allow-grouped").status == 0
+
+
+def test_digests_printed_before_and_after_a_run_show_that_nothing_was_exchanged(ksamp, tmp_path):
+    plan, run, csv = tmp_path / "plan.json", tmp_path / "run", tmp_path / "runs.csv"
+    planned = ksamp("plan", *RUNS, "--out", plan)
+    promised = planned.out.strip().rpartition("Digest of the plan: ")[2]
+    assert ksamp("plan", *RUNS, "--json").json["plan_sha256"] == promised
+    assert ksamp("run", *RUNS, "--seed", 5, "--out", tmp_path / "made").status == 0
+    pair = [np.load(tmp_path / "made" / f"{name}.npy") for name in ("settings", "outcomes")]
+    table = np.stack([pair[0] // 9, pair[0] % 9, pair[1] // 4, pair[1] % 4], axis=1) + 1
+    np.savetxt(csv, table, fmt="%d", delimiter=",", header="u1,u2,x1,x2", comments="")
+    answer = ksamp("certify", "--csv", csv, "--plan", plan, "--out", run)
+    kept = answer.out.strip().rpartition("Digest of its record: ")[2]
+    good = ksamp("verify", run, "--plan-digest", promised.upper(), "--digest", kept)
+    assert good.status == 0
+    assert f"  plan   {promised}\n  record {kept}\n" in good.out
+    for option, value in (("--plan-digest", kept), ("--digest", promised)):
+        answer = ksamp("verify", run, option, value)
+        assert answer.status == 3
+        assert f"expected {value}" in answer.out
+    for wrong in ("", "abc", "g" * 64):
+        answer = ksamp("verify", run, "--digest", wrong)
+        assert answer.status == 2
+        assert "expected 64 hexadecimal digits" in answer.err
+
+
+def test_files_that_never_end_or_block_are_one_line(ksamp, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("deep.json").write_text("[" * 100_000)
+    Path("twice.json").write_text('{"format": "ksamp-plan", "format": "ksamp-plan"}')
+    Path("other.json").write_text('{"format": "anything", "version": 2, "plan": {}}')
+    Path("old.json").write_text('{"format": "ksamp-plan", "version": 1, "plan": {}}')
+    for endless in ("/dev/zero", "pipe"):
+        for arguments in (
+            ("certify", "--csv", endless),
+            ("certify", "--settings", endless, "--outcomes", endless),
+            ("certify", made, "--plan", endless),
+            ("certificate", "verify", endless),
+            ("run", "--certificate", endless),
+            ("extract", "--source1", endless, "--source2", endless, "--min-entropy2", 5,
+             "--epsilon1", 0.01, "--error", "1e-3"),
+            ("verify", endless),
+            ("diagnose", "--csv", endless),
+            ("jobs", endless),
+            ("run", "--source", f"file:{endless}", "--runs", "30000"),
+        ):  # fmt: skip
+            answer = ksamp(*arguments)
+            assert answer.status == 2, arguments
+            assert answer.err.startswith("ksamp: error: ")
+            assert answer.err.count("\n") == 1
+    for name in ("deep", "twice", "other", "old"):
+        for arguments in (("certify", made, "--plan"), ("certificate", "verify")):
+            answer = ksamp(*arguments, f"{name}.json")
+            assert answer.status == 2
+            assert answer.err.count("\n") == 1
+            assert answer.out == ""
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "deep.json", "old.json", "other.json", "pipe", "twice.json",
+    ]  # fmt: skip
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(ksamp, tmp_path, monkeypatch):
+    def work(*args, **kwargs):
+        raise AssertionError("worked before the output was tried")
+
+    for name in ("protocol.cli.plan.best_plan", "protocol.cli.certificate.expected_behaviour"):
+        monkeypatch.setattr(name, work)
+    (tmp_path / "file").write_text("precious")
+    for out in (tmp_path / "no" / "file", tmp_path / "file", tmp_path, "/dev/null", "a\0b"):
+        for command in (("plan",), ("certificate", "optimise")):
+            answer = ksamp(*command, "--out", out)
+            assert answer.status == 2, (command, out)
+            assert answer.err.count("\n") == 1
+    assert ksamp("plan", "--out", "/dev/null", "--overwrite").status == 2
+    assert Path("/dev/null").is_char_device()
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_control_characters_of_a_file_reach_no_terminal(ksamp, made, tmp_path):
+    odd = _copy(made, tmp_path / "copy")
+    _record(odd, result={"\x1b[2J": 1}, versions={"k": "v"})
+    evil = tmp_path / "\x1b[2J.json"
+    evil.write_text('{"format": "\x1b]0;x\x07"}')
+    for arguments in (("verify", odd), ("certify", made, "--plan", evil)):
+        answer = ksamp(*arguments)
+        assert answer.status in (2, 3)
+        assert all(line.isprintable() for line in (answer.out + answer.err).splitlines())
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])

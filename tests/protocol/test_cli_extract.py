@@ -95,7 +95,7 @@ def test_sources_that_do_not_suffice_exit_three_with_the_arithmetic(ksamp, files
         ({"output-bits": "0"}, "0 output bits"),
         ({"output-bits": "1e6"}, "1000000 output bits are outside 1..1018"),
         ({"min-entropy1": "1e6", "epsilon1": None}, "min-entropy 1000000 of source 1 is outside"),
-        ({"out": "/no/such/folder/out"}, "'/no/such/folder' is no writable folder"),
+        ({"out": "/no/such/folder/out"}, "folder '/no/such/folder' does not exist"),
         ({"out": "/"}, "output file '/' exists"),
     ],
 )

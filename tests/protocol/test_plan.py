@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -107,28 +108,36 @@ def test_json_round_trip():
     for plan in (_plan(), _plan(white=0.2)):
         data = json.loads(json.dumps(plan.to_json(), allow_nan=False))
         assert Plan.from_json(data).to_json() == plan.to_json()
-    with pytest.raises(InputError, match="unusable"):
+    with pytest.raises(InputError, match="the plan has no entry 'certificate'"):
         Plan.from_json({"runs": 3})
 
 
 _EDITS = [
     ({"score_least": 10.0}, "promises .* bits of min-entropy, the score threshold gives"),
     ({"score_least": 10.0, "min_entropy_bits": 0.0}, "the score threshold gives"),
-    ({"score_least": math.nan}, "score_least is nan"),
+    ({"score_least": math.nan}, "score_least NaN, expected a number"),
     ({"score_least": None, "min_entropy_bits": 0.0}, "the score threshold gives -inf"),
-    ({"min_entropy_bits": 1e9}, "promises 1000000000.0 bits of min-entropy"),
+    ({"min_entropy_bits": 1e5}, "promises 100000.0 bits of min-entropy"),
+    ({"min_entropy_bits": 1e9}, "min_entropy_bits 1000000000.0, expected a number in"),
+    ({"min_entropy_bits": 100.0}, "promises 100.0 bits of min-entropy, the score threshold gives"),
+    ({"min_entropy_bits": None}, "min_entropy_bits null, expected a number"),
+    ({"output_bits": 0}, "the plan promises"),
+    ({"runs": "100000"}, 'runs "100000", expected a whole number'),
+    ({"runs": 1e5}, "runs 100000.0, expected a whole number"),
+    ({"capacity": True}, "capacity true, expected a whole number"),
+    ({"note": 1}, "unknown entry 'note'"),
     ({"output_bits": 5000}, "min-entropy"),
-    ({"output_bits": 10**9}, "output_bits is 1000000000, expected 0"),
+    ({"output_bits": 10**9}, "output_bits 1000000000, expected a whole number in 0"),
     ({"extractor": None}, "promises .* bits without an extractor"),
-    ({"extractor": None, "output_bits": 0}, "promises 0 bits without an extractor"),
+    ({"extractor": None, "output_bits": 0}, "the plan promises"),
     ({"reason": "x"}, "reason for no output is x, expected None"),
     ({"soundness": 100.0}, "min-entropy"),
-    ({"soundness": math.nan}, "soundness nan is not positive"),
+    ({"soundness": math.nan}, "soundness NaN, expected a number"),
     ({"completeness": 1.0}, "completeness 1.0 is outside"),
-    ({"capacity": -5}, "capacity is -5, expected 0"),
+    ({"capacity": -5}, "capacity -5, expected a whole number in 0"),
     ({"capacity": 90_000}, "too many for"),
-    ({"losing_limit": math.inf}, "unusable: OverflowError"),
-    ({"expected_paper_event": math.nan}, "expected_paper_event is nan, expected a probability"),
+    ({"losing_limit": math.inf}, "losing_limit Infinity, expected a whole number in 0"),
+    ({"expected_paper_event": math.nan}, "expected_paper_event NaN, expected a number in"),
     ({"certificate": ["closed-form"]}, "expected a JSON object"),
     ({"extractor.output_bits": 5000}, "is claimed, the theorem has"),
     ({"extractor.log2_error": -6000.0}, "an error of 2.-6000.0 is claimed, the theorem has"),
@@ -157,9 +166,27 @@ def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refuse
 
 
 def test_a_plan_may_be_edited_to_promise_less():
-    data = _SMALL.to_json()
+    data, beta = _SMALL.to_json(), _SMALL.certificate.beta
     stricter = {**data, "score_least": data["score_least"] + 1, "losing_limit": 0}
+    with pytest.raises(InputError, match="the score threshold gives"):
+        Plan.from_json(stricter)  # what it says of its min-entropy has to follow
+    stricter["min_entropy_bits"] += 1 / beta
     assert Plan.from_json(stricter).output_bits == _SMALL.output_bits
+
+
+def test_a_plan_has_one_digest_whoever_made_it_and_another_when_anything_is_changed():
+    data = json.loads(json.dumps(_SMALL.to_json()))
+    assert Plan.from_json(data).digest == _SMALL.digest
+    assert _plan(soundness=64).digest == _plan(soundness=64.0).digest
+    seen = {_SMALL.digest}
+    for name, value in (
+        ("epsilon", 0.001), ("completeness", 0.5), ("losing_limit", 1), ("event_least", 1),
+        ("score_least", _SMALL.score_least + 1), ("capacity", 1), ("expected_score", 0.0),
+        ("reason", "x"),
+    ):  # fmt: skip
+        seen.add(dataclasses.replace(_SMALL, **{name: value}).digest)
+    assert len(seen) == 9
+    assert _plan(runs=100_001).digest not in seen
 
 
 def test_a_leaning_source_is_planned_for():

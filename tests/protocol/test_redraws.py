@@ -3,31 +3,69 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
+from protocol.best_plan import best_plan
 from protocol.errors import InputError
-from protocol.redraws import SHARE_BITS, redraw_charge
+from protocol.extract import raz
+from protocol.provenance import Provenance
+from protocol.redraws import SHARE_BITS, log2_share, redraw_charge
+from qdevices.game import honest_table, with_white_noise
 
 
-def test_a_run_without_redraws_pays_nothing():
-    assert redraw_charge(0.125, 10, 0) == 0
+@pytest.fixture(scope="module")
+def plan():
+    return best_plan(60_000, 0.01, with_white_noise(honest_table(), 0.001))
+
+
+def _redrawn(*numbers, chunk=20_000, redraws=None):
+    return Provenance(
+        "run", chunk=chunk, redraws=len(numbers) if redraws is None else redraws, redrawn=numbers
+    )
+
+
+def test_a_run_without_redraws_pays_nothing(plan):
+    assert redraw_charge(plan, Provenance("run", chunk=10)) == 0
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 5])
 def test_the_shares_of_all_patterns_of_redraws_sum_to_less_than_their_budget(chunks):
-    beta, total = 0.0, 0.0
+    total = 0.0
     for redraws in range(1, 6):
-        share = 2 ** -redraw_charge(beta, chunks, redraws)
         patterns = sum(
             sum(tries) == redraws for tries in itertools.product(range(redraws + 1), repeat=chunks)
         )
-        total += patterns * share
+        total += patterns * 2 ** log2_share(chunks, redraws)
     assert 0 < total <= 2**-SHARE_BITS
 
 
-def test_a_number_that_makes_no_sense_is_refused():
-    with pytest.raises(InputError, match="-1 redraws of 3 chunks"):
-        redraw_charge(0.1, 3, -1)
-    with pytest.raises(InputError, match="0 redraws of 0 chunks"):
-        redraw_charge(0.1, 0, 0)
+def test_the_charge_makes_both_errors_of_a_pattern_its_share(plan):
+    """Markov's and the extractor's second term at the score that is asked for, by definition."""
+    provenance = _redrawn(1, redraws=2)
+    share, beta = log2_share(3, 2), plan.certificate.beta
+    score = plan.score_least + redraw_charge(plan, provenance)
+    kappa = max(0.0, raz.min_entropy2_of_parts(plan.extractor) - plan.extractor.min_entropy2)
+    level = plan.extractor.min_entropy2 + kappa - 2 * share
+    assert -score + beta * level <= plan.log2_failure + share + 1e-9
+    second = -level / 2 + (plan.extractor.min_entropy2 + kappa) / 2
+    assert second == pytest.approx(share)
+
+
+def test_more_redraws_of_more_chunks_cost_more(plan):
+    charges = [
+        redraw_charge(plan, _redrawn(0)),
+        redraw_charge(plan, _redrawn(0, redraws=2)),
+        redraw_charge(plan, _redrawn(0, redraws=2, chunk=1000)),
+    ]
+    assert 0 < charges[0] < charges[1] < charges[2] < math.inf
+
+
+def test_redraws_that_do_not_fit_the_run_are_refused(plan):
+    with pytest.raises(InputError, match=r"chunk 3 was redrawn, but 60000 runs .* have only 3"):
+        redraw_charge(plan, _redrawn(3))
+    with pytest.raises(InputError, match="0 redraws of 3 chunks"):
+        log2_share(3, 0)
+    with pytest.raises(InputError, match="1 redraws of 0 chunks"):
+        log2_share(0, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import InputError
 from protocol.setting_code import default_code
-from protocol.sources import StreamSource, open_source
+from protocol.sources import FileSource, StreamSource, open_file, open_source
 
 SIMULATED = ("uniform", "bias", "markov", "adversarial")
 EPSILON = 0.2
@@ -85,12 +85,50 @@ def test_a_file_gives_its_bits_most_significant_first(tmp_path):
 def test_a_short_file_says_how_many_bits_were_needed_and_found(tmp_path):
     path = tmp_path / "bits"
     path.write_bytes(os.urandom(10))
-    with pytest.raises(InputError, match="too short: 81 bits needed, 80 bits found"):
-        StreamSource(str(path)).expect(81)
-    source = StreamSource(str(path))
+    with pytest.raises(InputError, match=r"too short: 81 bits needed .*, 80 bits found"):
+        FileSource(str(path)).expect(81)
+    assert [p.name for p in tmp_path.iterdir()] == ["bits"]  # only asked, nothing claimed
+    source = FileSource(str(path))
     source.bits(40)
-    with pytest.raises(InputError, match="too short: 90 bits needed, 80 bits found"):
+    with pytest.raises(InputError, match=r"too short: 90 bits needed .40 before.*, 80 bits found"):
         source.bits(50)
+
+
+def test_no_bit_of_a_file_comes_twice_whoever_opens_it(tmp_path):
+    path = tmp_path / "bits"
+    data = np.random.default_rng(1).integers(0, 256, 20, dtype=np.uint8)
+    path.write_bytes(data.tobytes())
+    stream = np.unpackbits(data)
+    first, second = FileSource(str(path)), FileSource(str(path))
+    first.claim(50)
+    assert np.array_equal(second.bits(11), stream[50:61])
+    assert np.array_equal(first.bits(20), stream[:20])
+    assert np.array_equal(first.bits(30), stream[20:50])
+    assert np.array_equal(first.bits(5), stream[61:66])  # beyond the claim it claims anew
+    assert np.array_equal(FileSource(str(path), 100).bits(7), stream[100:107])
+    (tmp_path / "link").symlink_to(path)
+    assert np.array_equal(FileSource(str(tmp_path / "link")).bits(7), stream[107:114])
+    with pytest.raises(InputError, match=r"source offset 113 .* is used already, expected 114"):
+        FileSource(str(path), 113).bits(1)
+
+
+def test_a_pipe_that_nobody_fills_is_empty_and_a_device_is_read_no_further_than_needed(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    source = open_file(str(tmp_path / "pipe"))
+    with pytest.raises(InputError, match="too short: 8 bits needed, 0 bits found"):
+        source.bits(8)
+    assert open_file("/dev/zero").bits(11).tolist() == [0] * 11
+    with pytest.raises(InputError, match="source offset 3 of '/dev/zero', expected a regular"):
+        open_file("/dev/zero", 3)
+
+
+def test_a_pipe_is_read_as_it_flows(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = open_file(str(tmp_path / "pipe"))  # which does not wait for a writer
+    with (tmp_path / "pipe").open("wb") as writer:
+        writer.write(bytes([0b10100000, 255, 0]))
+    assert reader.bits(3).tolist() == [1, 0, 1]
+    assert reader.bits(13).tolist() == [0] * 5 + [1] * 8
 
 
 def test_standard_input_is_read_and_runs_dry_loudly(monkeypatch):

@@ -93,7 +93,7 @@ def test_the_planned_output_is_the_largest(bits, epsilon, rate, bits_of_error):
 def test_json_round_trip():
     plan = dodis.plan(Source1(1000, min_entropy=800), 1000, 700, -30.0)
     assert DodisPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
-    with pytest.raises(InputError, match="unusable"):
+    with pytest.raises(InputError, match="no entry 'method'"):
         DodisPlan.from_json({"length": 5})
 
 
@@ -112,7 +112,7 @@ def test_a_planned_error_is_never_above_what_was_wanted():
         ({"length2": 0}, "source 2 has 0 bits"),
         ({"min_entropy2": 1001.0}, "min-entropy 1001 of source 2"),
         ({"log2_error": -41.0}, r"an error of 2\^-41.0 is claimed, the theorem has 2\^-40"),
-        ({"log2_error": math.nan}, "an error of 2\\^nan is claimed"),
+        ({"log2_error": math.nan}, "log2_error NaN, expected a number"),
     ],
 )
 def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):

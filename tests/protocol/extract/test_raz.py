@@ -305,7 +305,7 @@ def test_general_min_entropy_and_sv_agree_where_they_must():
 def test_json_round_trip():
     plan = raz.plan_sv(0.01, 1000, 600, -40.0)
     assert RazPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
-    with pytest.raises(InputError, match="unusable"):
+    with pytest.raises(InputError, match="no entry 'method'"):
         RazPlan.from_json({"field": {"kind": "all-one", "degree": 4, "middle": 0}})
 
 
@@ -329,15 +329,27 @@ def test_progress_counts_the_levels():
         ({"output_bits": -1}, "-1 output bits"),
         ({"length2": 1019}, "source 2 has 1019 bits"),
         ({"min_entropy2": 1001.0}, "min-entropy 1001 of source 2"),
-        ({"min_entropy2": math.nan}, "min-entropy nan of source 2"),
+        ({"min_entropy2": math.nan}, "min_entropy2 NaN, expected a number"),
+        ({"min_entropy2": "600"}, 'min_entropy2 "600", expected a number'),
+        ({"output_bits": 5.0}, "output_bits 5.0, expected a whole number"),
+        ({"output_bits": True}, "output_bits true, expected a whole number"),
+        ({"method": "dodis"}, "method \"dodis\", expected 'raz'"),
+        ({"extra": 1}, "unknown entry 'extra'"),
+        ({"field": {"kind": "all-one", "degree": 10**40, "middle": 0}}, "degree 1000"),
+        ({"field": {"kind": "all-one", "degree": 1018}}, "no entry 'middle'"),
+        ({"source1": {"bits": 2036, "epsilon": 0.01, "strong": 1}}, "unknown entry 'strong'"),
+        ({"source1": [2036]}, "source 1 is .2036., expected a JSON object"),
         ({"levels": 0}, "l = 0 is outside"),
         ({"levels": 10**9}, "l = 1000000000 is outside"),
         ({"moment": 1000}, "p = 1000 is not even and in"),
         ({"moment": 3}, "p = 3 is not even"),
-        ({"strong": "both"}, "strong in 'both'"),
+        ({"strong": "both"}, "strong \"both\", expected 'source1' or 'source2'"),
         ({"source1": {"bits": 2035, "epsilon": 0.01}}, "source 1 has 2035 bits"),
         ({"log2_error": -60.0}, r"an error of 2\^-60.0 is claimed, the theorem has 2\^-40"),
-        ({"field": {"kind": "dense", "degree": 127, "middle": 1}}, "no dense field of degree 127"),
+        (
+            {"field": {"kind": "dense", "degree": 127, "middle": 1}},
+            "kind \"dense\", expected 'all-one'",
+        ),
     ],
 )
 def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):
@@ -413,3 +425,64 @@ def test_bad_input_is_refused():
         Source1(10)
     with pytest.raises(InputError, match="p = 3 is not even"):
         raz.log2_error(plan.field, plan.source1, 10, 1, 3, 4)
+
+
+def _measure_distance(plan, density, measure):
+    """Half the sum over x, s of D(x)·|Σ_y ν(y)(1[f(x,y)=s] − 2^−m)|, by running the extractor."""
+    r, m = plan.degree, plan.output_bits
+    total = 0.0
+    for x, weight in enumerate(density):
+        bits1 = [x >> i & 1 for i in range(2 * r)]
+        found = np.full(2**m, -measure.sum() / 2**m)
+        for y, mass in enumerate(measure):
+            bits2 = [y >> i & 1 for i in range(plan.length2)]
+            output = naive.raz(plan, bits1, bits2)
+            found[int(output @ (1 << np.arange(m)))] += mass
+        total += weight * np.abs(found).sum() / 2
+    return total
+
+
+@pytest.mark.parametrize(("degree", "levels", "m"), [(4, 1, 1), (4, 1, 2), (4, 2, 1)])
+def test_measures_obey_the_corollary_with_their_mass(degree, levels, m):
+    """Every x and y of a small field: flat and random measures, a uniform and an SV source 1."""
+    rng, field = np.random.default_rng(8), Field("all-one", degree)
+    fair = np.full(4**degree, 4.0**-degree)
+    leaning = np.ones(1)
+    for _ in range(2 * degree):
+        leaning = np.concatenate([leaning * 0.6, leaning * 0.4])
+    for density, epsilon in ((fair, 0.0), (leaning, 0.1)):
+        source1 = Source1(2 * degree, epsilon=epsilon)
+        plan = RazPlan(field, source1, degree, 0.0, m, 0.0, 2, levels)
+        flat = np.zeros(2**degree)
+        flat[:5] = 0.1
+        for measure in (flat, rng.dirichlet(np.ones(2**degree)) * 0.6):
+            mass, k = measure.sum(), -math.log2(measure.max())
+            distance = _measure_distance(plan, density, measure)
+            for p in range(2, 2**levels + 1, 2):
+                scale = float(source1.log2_norm(p)) - 1 + m / 2
+                first = 2 ** (scale + (levels - degree) / p)
+                second = 2 ** (scale - k / 2) * math.prod(range(1, p, 2)) ** (1 / p)
+                assert distance <= first * mass + second * math.sqrt(mass)
+                bound = 2 ** raz.log2_error(field, source1, k, m, p, levels)
+                assert distance <= math.sqrt(mass) * bound
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.01, 0.1])
+def test_the_parts_of_an_error_are_bounded_where_they_are_said_to_be(epsilon):
+    """Against a search over all p; among these plans are some with nearly equal parts."""
+    dearer = 0
+    for m in (1, 8, 50, 100, 300, 1100):
+        plan = raz.plan_for_output(epsilon, 20_000, m, -(m + 66))
+        k = raz.min_entropy2_of_parts(plan)
+        best = math.inf
+        for p in range(2, min(plan.moment, 2**plan.levels) + 1, 2):
+            scale = float(plan.source1.log2_norm(p)) - 1 + m / 2
+            if scale + (plan.levels - plan.degree) / p <= plan.log2_error - 1:
+                pairs = sum(math.log2(j) for j in range(1, p, 2))
+                best = min(best, 2 * (scale + pairs / p - plan.log2_error))
+        assert k == pytest.approx(best)
+        dearer += k > plan.min_entropy2 + 1e-6
+        # With parts of ½ and 1 any split of the mass between patterns keeps within the error.
+        for root in np.linspace(0, 1, 101):
+            assert root + 0.5 * (1 - root**2) <= 1 + 1e-12
+    assert dearer or epsilon != 0.1

@@ -1,0 +1,104 @@
+"""Recorded runs: the same path as `run.execute`, without the device.
+
+The command line, `collect` and `verify` all certify through here, so no rule about what may be
+certified stands anywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.acceptance import Tally
+from protocol.errors import InputError
+from protocol.plan import Plan
+from protocol.provenance import Provenance
+from protocol.recorded import blocks
+from protocol.run import BLOCK, Progress, Result, Sink, check_faithful, finish, new_tally
+from protocol.sources import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Runs as they were recorded.
+
+    Attributes:
+        settings: 9u1+u2, (n,) uint8, in run order.
+        outcomes: 4x1+x2, likewise.
+        provenance: how they came about.
+
+    Raises:
+        InputError: arrays of unequal length.
+    """
+
+    settings: NDArray[np.uint8]
+    outcomes: NDArray[np.uint8]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if len(self.settings) != len(self.outcomes):
+            raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
+
+
+def certify(
+    plan: Plan,
+    data: Recorded,
+    source: Source | None = None,
+    *,
+    allow_grouped: bool = False,
+    sink: Sink | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Judge recorded runs by a plan that was fixed before, and extract if there is a source.
+
+    Args:
+        plan: must not depend on the outcomes.
+        data: the runs.
+        source: fresh bits of the weak source for the extractor; None to stop at the verdict.
+        allow_grouped: also for runs that were grouped by setting, see `run.check_faithful`.
+        sink: is given settings and outcomes block by block, for storage.
+        progress: is told (stage, done, total).
+
+    Raises:
+        InputError: another number of runs than planned, a value out of range, or as `run.finish`.
+    """
+    check_faithful(data.provenance, allow_grouped)
+    check_count(plan, data)
+    if source is not None and plan.extractor is not None:
+        source.expect(plan.extractor.source1_bits)
+    tally = count(plan, data, sink, progress)
+    return finish(
+        plan, tally, source, data.provenance, allow_grouped=allow_grouped, progress=progress
+    )
+
+
+def check_count(plan: Plan, data: Recorded) -> None:
+    """Check that there are as many runs as planned.
+
+    Raises:
+        InputError: there are more or fewer.
+    """
+    if len(data.settings) != plan.runs:
+        raise InputError(
+            f"the plan is for {plan.runs} runs, but {len(data.settings)} were recorded"
+        )
+
+
+def count(
+    plan: Plan, data: Recorded, sink: Sink | None = None, progress: Progress | None = None
+) -> Tally:
+    """The runs, counted as the plan wants; `sink` and `progress` as in `certify`.
+
+    Raises:
+        InputError: a setting or outcome out of range.
+    """
+    tally = new_tally(plan)
+    for block in blocks(data.settings, data.outcomes, BLOCK):
+        tally.add(*block)
+        if sink is not None:
+            sink(*block)
+        if progress is not None:
+            progress("runs", tally.runs, plan.runs)
+    return tally

@@ -1,0 +1,170 @@
+"""Recorded runs: what protects the output stands in the library."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from protocol.best_plan import best_plan
+from protocol.certify import Recorded, certify
+from protocol.errors import InputError
+from protocol.provenance import Provenance
+from protocol.redraws import redraw_charge
+from protocol.run import execute, finish, judge, new_tally
+from protocol.sources import FileSource, UniformSource, open_file
+from qdevices.device import TableDevice
+from qdevices.game import honest_table, with_white_noise
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return best_plan(60_000, 0.01, with_white_noise(honest_table(), 0.001))
+
+
+@pytest.fixture(scope="module")
+def stream(plan):
+    """The weak bits of a run: settings, extractor, and as many again."""
+    return np.random.default_rng(3).integers(0, 2, 2 * plan.source_bits).astype(np.uint8)
+
+
+class Bits:
+    """A source that gives these bits, whatever they are."""
+
+    name = "bits"
+
+    def __init__(self, bits):
+        self._bits, self.asked = bits, 0
+
+    def bits(self, count):
+        found = self._bits[self.asked : self.asked + count]
+        self.asked += count
+        return found
+
+    def expect(self, total):
+        pass
+
+    def claim(self, total):
+        pass
+
+    def word_probabilities(self, width):
+        return None
+
+
+def _played(plan, stream, order="run", **more):
+    settings = plan.code.decode(stream[: plan.settings_bits])
+    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    outcomes = device.sample(settings, np.random.default_rng(5))
+    return Recorded(settings, outcomes, Provenance(order, **more))
+
+
+def test_recorded_runs_give_what_the_same_run_gave(plan, stream):
+    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    run = execute(plan, device, Bits(stream), np.random.default_rng(5))
+    data = _played(plan, stream)
+    again = certify(plan, data, Bits(stream[plan.settings_bits :]))
+    assert run.verdict.accepted
+    assert run.verdict == again.verdict
+    assert np.array_equal(run.output, again.output)
+    assert certify(plan, data).verdict == run.verdict
+
+
+def test_grouped_runs_are_refused_unless_allowed(plan, stream):
+    data = _played(plan, stream, "grouped")
+    fresh = Bits(stream[plan.settings_bits :])
+    with pytest.raises(InputError, match="were grouped by setting"):
+        certify(plan, data, fresh)
+    assert not fresh.asked
+    assert certify(plan, data, fresh, allow_grouped=True).output.any()
+
+
+def test_bits_that_chose_the_settings_are_refused_for_the_extractor(plan, stream):
+    data = _played(plan, stream)
+    for start in (0, 7, 20_003):
+        with pytest.raises(InputError, match="are those that chose the settings"):
+            certify(plan, data, Bits(stream[start:]))
+    tally = new_tally(plan)
+    tally.add(data.settings, data.outcomes)
+    with pytest.raises(InputError, match="are those that chose the settings"):
+        finish(plan, tally, Bits(stream), data.provenance)
+
+
+def test_a_source_that_gives_the_settings_bits_twice_is_refused_in_a_run(plan, stream):
+    once = stream[: plan.settings_bits]
+    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    with pytest.raises(InputError, match="are those that chose the settings"):
+        execute(plan, device, Bits(np.tile(once, 4)), np.random.default_rng(5))
+
+
+def test_extractor_bits_that_no_source_of_this_epsilon_gives_are_refused(plan, stream):
+    data = _played(plan, stream)
+    with pytest.raises(InputError, match=r"0 of the .* bits for the extractor are ones"):
+        certify(plan, data, open_file("/dev/zero"))
+
+
+def test_used_bits_of_a_file_are_not_used_again(plan, stream, tmp_path):
+    path = tmp_path / "weak"
+    path.write_bytes(np.packbits(stream).tobytes())
+    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    run = execute(plan, device, FileSource(str(path)), np.random.default_rng(5))
+    assert np.array_equal(run.extractor_bits, stream[plan.settings_bits : plan.source_bits])
+    data = _played(plan, stream)
+    wanted = plan.extractor.source1_bits
+    again = certify(plan, data, FileSource(str(path)))
+    assert np.array_equal(again.extractor_bits, stream[plan.source_bits :][:wanted])
+    for offset in (0, plan.settings_bits, plan.source_bits):
+        with pytest.raises(InputError, match="is used already, expected"):
+            certify(plan, data, FileSource(str(path), offset))
+
+
+def test_a_run_that_aborts_claims_no_extractor_bits(plan, stream, tmp_path):
+    path = tmp_path / "weak"
+    path.write_bytes(np.packbits(stream).tobytes())
+    data = _played(plan, stream)
+    noise = np.random.default_rng(1).integers(0, 16, plan.runs).astype(np.uint8)
+    result = certify(plan, dataclasses.replace(data, outcomes=noise), FileSource(str(path)))
+    assert not result.verdict.accepted
+    assert not len(result.output)
+    assert [p.name for p in tmp_path.iterdir()] == ["weak"]
+
+
+def test_redraws_that_the_record_carries_cost_the_same_whoever_certifies(plan, stream):
+    plain = certify(plan, _played(plan, stream)).verdict
+    redrawn = _played(plan, stream, chunk=6_000, redraws=2, redrawn=(3,))
+    found = certify(plan, redrawn).verdict
+    price = redraw_charge(plan, redrawn.provenance)
+    assert price > 31 + 2 * np.log2(20)
+    assert found.score == pytest.approx(plain.score - price)
+    assert found.accepted is (plain.score - price >= plan.score_least)
+    odd = dataclasses.replace(redrawn.provenance, redrawn=(10,))
+    with pytest.raises(InputError, match="chunk 10 was redrawn"):
+        certify(plan, dataclasses.replace(redrawn, provenance=odd))
+
+
+def test_more_starred_runs_than_there_is_room_for_abort(plan, stream):
+    data = _played(plan, stream)
+    tight = dataclasses.replace(plan, capacity=20_000)
+    tally = new_tally(tight)
+    tally.add(data.settings, data.outcomes)
+    verdict = judge(tight, tally, data.provenance)
+    assert not verdict.accepted
+    assert verdict.reasons == (
+        f"too many starred runs: {tally.starred_count}, the extractor has room for 20000",
+    )
+    assert len(tally.device_bits()) == 4 * 20_000
+
+
+def test_another_number_of_runs_than_planned_is_refused(plan, stream):
+    data = _played(plan, stream)
+    fewer = Recorded(data.settings[:-1], data.outcomes[:-1], data.provenance)
+    with pytest.raises(InputError, match="the plan is for 60000 runs, but 59999 were recorded"):
+        certify(plan, fewer)
+    with pytest.raises(InputError, match="60000 settings but 59999 outcomes"):
+        Recorded(data.settings, data.outcomes[:-1], data.provenance)
+
+
+def test_an_endless_source_claims_nothing():
+    source = UniformSource(np.random.default_rng(0))
+    source.claim(10**15)
+    assert len(source.bits(5)) == 5
