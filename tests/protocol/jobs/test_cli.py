@@ -211,7 +211,7 @@ def test_submit_takes_a_plan_that_was_written_before(ksamp, tmp_path):
     sent = ksamp("submit", *common, "--out", root, "--json")
     assert sent.status == 0
     assert sent.json["source_bits"]["first"] == 0
-    assert ksamp("collect", root, "--wait").status == 0
+    assert ksamp("collect", root, "--wait", "--source", f"file:{source}").status == 0
     assert ksamp("verify", root).status == 0
     used = sent.json["source_bits"]["next"]
     spent = ksamp("submit", *common, "--source-offset", used - 1, "--out", tmp_path / "b")

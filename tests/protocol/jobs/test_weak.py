@@ -50,7 +50,7 @@ def test_runs_on_the_same_file_use_different_bits(file, laboratory, tmp_path):
 def test_a_run_on_a_file_extracts_with_the_bits_after_its_settings(file, laboratory, tmp_path):
     plan, root = laboratory.plan, tmp_path / "run"
     laboratory.begin(root, source=f"file:{file}", source_offset=1_000)
-    found = laboratory.collect(root)
+    found = laboratory.collect(root, source=f"file:{file}")
     bits = np.unpackbits(np.frombuffer(file.read_bytes(), dtype=np.uint8))[1_000:]
     settings = plan.code.decode(bits[: plan.settings_bits])
     assert np.array_equal(np.load(root / "settings.npy"), settings)
