@@ -13,6 +13,7 @@ from protocol.cli import _providers as providers
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.cli.run import show
+from protocol.cli.submit import absolute_source
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
@@ -25,7 +26,22 @@ from protocol.redraws import redraw_charge
 @click.option(
     "--redraw",
     is_flag=True,
-    help="Send failed and cancelled chunks again, with fresh settings from fresh weak bits.",
+    help="Send failed and cancelled chunks again, with fresh settings from fresh weak bits, when "
+    "no other chunk is on its way.",
+)
+@click.option(
+    "--backend",
+    default=None,
+    metavar="NAME",
+    help="The run's backend, named again: a run folder alone neither chooses code that runs here "
+    "(python:MODULE:CALLABLE) nor uses your account (ibm:NAME).",
+)
+@click.option(
+    "--source",
+    default=None,
+    metavar="NAME",
+    help="The run's weak source, named again: a run folder alone does not choose a file "
+    "(file:PATH) whose bits are used.",
 )
 @click.option(
     "--poll",
@@ -36,7 +52,15 @@ from protocol.redraws import redraw_charge
     help="Longest pause between two looks at the provider, in seconds.",
 )
 @options.json_option
-def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json: bool) -> int:
+def command(
+    folder: str,
+    wait: bool,
+    redraw: bool,
+    backend: str | None,
+    source: str | None,
+    poll_seconds: float,
+    as_json: bool,
+) -> int:
     """Fetch the outcomes of the submitted run DIR; judge and extract when all are there.
 
     It also sends what an interrupted submit had not sent.  It may be killed and called again at
@@ -49,15 +73,17 @@ def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json:
         raise InputError(f"--poll {poll_seconds:g}, expected seconds above 0")
     root = Path(folder)
     with Ledger(root) as ledger:
-        backend = ledger.job.backend
+        patience = providers.patience(ledger.job.backend)
     with ProgressBar() as progress, providers.reachable(folder):
         found = collect(
             root,
-            lambda job: providers.open_to_send(job, root),
+            lambda job: providers.open_to_send(job, root, backend),
             wait=wait,
             redraw=redraw,
+            backend=backend,
+            source=None if source is None else absolute_source(source),
             poll_seconds=poll_seconds,
-            patience=providers.patience(backend),
+            patience=patience,
             progress=progress,
         )
     if found.result is None:

@@ -180,7 +180,7 @@ def command(
     if not as_json:
         click.echo(plan_text(plan, expect))
 
-    weak = WeakBits(_absolute(source_name), plan.epsilon, entropy, plan.code)
+    weak = WeakBits(absolute_source(source_name), plan.epsilon, entropy, plan.code)
     begin(
         root,
         plan,
@@ -195,7 +195,7 @@ def command(
         in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
     )
     with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out):
-        provider = providers.open_provider(ledger.job, root)
+        provider = providers.open_provider(ledger.job, root, backend)
         sent = send(ledger, provider, patience=providers.patience(backend))
         claimed = ledger.weak_bits()
         sent_runs = sum(c.stop - c.start for c in ledger.chunks() if c.job_id is not None)
@@ -241,7 +241,7 @@ def _decline(
         click.echo("NO OUTPUT: nothing can be certified, so nothing was sent.")
 
 
-def _absolute(source_name: str) -> str:
+def absolute_source(source_name: str) -> str:
     """The source's name with an absolute path, as a later process may start elsewhere."""
     kind, _, path = source_name.partition(":")
     return f"file:{Path(path).absolute()}" if kind == "file" and path != "-" else source_name
