@@ -15,7 +15,7 @@ from protocol.errors import InputError
 from protocol.jobs.ledger import NAME as LEDGER
 from protocol.jobs.ledger import Job, Ledger
 from protocol.jobs.local import LocalProvider, LocalSpec
-from protocol.jobs.named import names_code, require_backend
+from protocol.jobs.named import collect_command, names_code, require_backend
 from protocol.jobs.provider import VARIANTS as VARIANTS
 from protocol.jobs.provider import Provider, TransientError
 from protocol.jobs.publish import is_published
@@ -158,12 +158,12 @@ def patience(backend: str) -> Patience:
 
 
 @contextmanager
-def reachable(folder: str) -> Iterator[None]:
+def reachable(folder: str, job: Job) -> Iterator[None]:
     """Turn a provider that does not answer into one line and advice."""
     try:
         yield
     except TransientError as error:
         raise Unreachable(
             f"the provider does not answer ({printable(error)}); all is recorded, "
-            f"`ksamp collect {folder}` goes on"
+            f"`{collect_command(folder, job.backend, job.source)}` goes on"
         ) from None

@@ -17,6 +17,7 @@ from protocol.cli.submit import absolute_source
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
+from protocol.jobs.named import collect_command
 from protocol.redraws import redraw_charge
 
 
@@ -73,8 +74,8 @@ def command(
         raise InputError(f"--poll {poll_seconds:g}, expected seconds above 0")
     root = Path(folder)
     with Ledger(root) as ledger:
-        patience = providers.patience(ledger.job.backend)
-    with ProgressBar() as progress, providers.reachable(folder):
+        job = ledger.job
+    with ProgressBar() as progress, providers.reachable(folder, job):
         found = collect(
             root,
             lambda job: providers.open_to_send(job, root, backend),
@@ -83,7 +84,7 @@ def command(
             backend=backend,
             source=None if source is None else absolute_source(source),
             poll_seconds=poll_seconds,
-            patience=patience,
+            patience=providers.patience(job.backend),
             progress=progress,
         )
     if found.result is None:
@@ -119,11 +120,14 @@ def _unfinished(found: Collected, folder: str, as_json: bool) -> int:
     for chunk in found.chunks:
         if chunk.state in ("failed", "cancelled"):
             click.echo(f"  chunk {chunk.number} {chunk.state}: {chunk.note}")
+    again = collect_command(folder, found.job.backend, found.job.source)
     if count["failed"] or count["cancelled"]:
+        # Others that are on their way have to end before: their settings have earlier bits.
+        wait = " --wait" if found.waiting else ""
         click.echo(
-            f"`ksamp collect {folder} --redraw` sends these again, with fresh weak bits for new "
+            f"`{again} --redraw{wait}` sends these again, with fresh weak bits for new "
             "settings, and at a price in the score."
         )
     if found.waiting:
-        click.echo(f"Not finished yet; `ksamp collect {folder}` goes on.")
+        click.echo(f"Not finished yet; `{again}` goes on.")
     return status

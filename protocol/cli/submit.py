@@ -22,6 +22,7 @@ from protocol.jobs.begin import begin
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.named import collect_command
 from protocol.jobs.provider import Order
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
@@ -194,7 +195,7 @@ def command(
         source_offset=source_offset,
         in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
     )
-    with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out):
+    with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out, ledger.job):
         provider = providers.open_provider(ledger.job, root, backend)
         sent = send(ledger, provider, patience=providers.patience(backend))
         claimed = ledger.weak_bits()
@@ -212,7 +213,8 @@ def command(
         click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
     if order == "grouped":
         click.echo(NOT_FAITHFUL)
-    click.echo(f"`ksamp collect {out} --wait` fetches and judges them.")
+    again = collect_command(out, backend, weak.name)
+    click.echo(f"`{again} --wait` fetches and judges them.")
     return 0
 
 

@@ -7,6 +7,9 @@ it again on this machine; `submit` did so in its own process.
 
 from __future__ import annotations
 
+import shlex
+
+from protocol.document import printable
 from protocol.errors import InputError
 
 _LOCAL = "local:"
@@ -18,6 +21,16 @@ _FILE = "file:"
 def names_code(backend: str) -> bool:
     """Whether a backend or device is a Python callable to be imported."""
     return backend.removeprefix(_LOCAL).startswith(_CODE)
+
+
+def collect_command(folder: str, backend: str, source: str) -> str:
+    """The command that goes on with a run, with what has to be named again."""
+    words = ["ksamp", "collect", folder]
+    if names_code(backend) or backend.startswith(_ACCOUNTS):
+        words += ["--backend", backend]
+    if source.startswith(_FILE):
+        words += ["--source", source]
+    return printable(shlex.join(words), 10_000)
 
 
 def check_named(what: str, ledgers: str, named: str | None) -> None:

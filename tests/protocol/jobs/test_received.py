@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 import wave
 from dataclasses import replace
 
@@ -69,6 +70,21 @@ def test_modules_in_the_current_folder_are_not_run_in_place_of_installed_ones(
     assert not witness.exists()
     subprocess.run([sys.executable, "-c", "pass"], check=True)
     assert witness.exists()  # so do those that are started without care
+
+
+def test_a_worker_finds_the_users_module_in_the_current_folder_and_no_other(tmp_path, monkeypatch):
+    witness = plant(tmp_path, "numpy", "scipy", "qiskit", "sitecustomize", "protocol")
+    (tmp_path / "planted_worker.py").write_text("def make(): raise ValueError('it is mine')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    setup = Setup("python:planted_worker:make", "static", "run", None)
+    queue = Queue(tmp_path / "queue")
+    job = queue.add(setup, 1, SETTINGS, "t")
+    local.start_worker(queue.folder, setup)
+    while queue.status(job) in ("queued", "running"):
+        time.sleep(0.05)
+    assert "ValueError: it is mine" in queue.error(job)
+    assert not witness.exists()
 
 
 def test_a_child_imports_as_this_process_does_without_the_current_folder(tmp_path, monkeypatch):
