@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -195,12 +196,19 @@ def _check_journal(journal: Path, what: str) -> None:
     it, would make SQLite delete the file of that name, wherever it lies.
     """
     try:
-        file = open_regular(journal, f"journal of the {what}", follow=False)
-    except InputError:
-        if os.path.lexists(journal):
-            raise
-        return  # the usual case; or whoever wrote it has just finished
-    with file:
+        # Another process may make and remove its own at any moment: one look, not two.
+        descriptor = os.open(journal, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(
+            f"journal {str(journal)!r} of the {what} cannot be read: {error.strerror}, "
+            "expected a regular file or none"
+        ) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"journal {str(journal)!r} is no regular file, expected one or none")
+    with os.fdopen(descriptor, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(_JOURNAL_MAGIC)))
         if file.read(len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC:

@@ -182,20 +182,22 @@ class Queue:
             )
 
     def take(self) -> Task | None:
-        """The oldest job that may start, which is now running; None if there is none.
+        """The oldest job, which is now running; None if there is none or it may not start yet.
 
-        A job that cannot be one of ours fails with a note, and the next one is looked at.
+        Jobs are played in the order in which they were queued, whatever the clock does meanwhile.
+        One that cannot be ours fails with a note, and the next one is looked at.
         """
         while True:
             with self._open() as base, base.transaction():
                 rows = base.execute(
-                    "SELECT place, id, task, settings FROM jobs WHERE state = 'queued' "
-                    "AND ready <= ? ORDER BY place LIMIT 1",
-                    (time.time(),),
+                    "SELECT place, ready, id, task, settings FROM jobs WHERE state = 'queued' "
+                    "ORDER BY place LIMIT 1"
                 )
                 if not rows:
                     return None
-                place = rows[0][0]
+                place, ready = rows[0][:2]
+                if isinstance(ready, float) and ready > time.time():
+                    return None
                 try:
                     task = _read_row(rows[0])
                 except InputError as error:
@@ -273,7 +275,9 @@ def _read_task(text: Any) -> tuple[Setup, int, bool]:
 
 
 def _read_row(row: Row) -> Task:
-    _, job_id, text, blob = row
+    _, ready, job_id, text, blob = row
+    if not isinstance(ready, float):
+        raise InputError(f"a queued job may start at a {type(ready).__name__}, expected a time")
     setup, seed, doomed = _read_task(text)
     if not isinstance(blob, bytes) or not 0 < len(blob) <= MOST_RUNS:
         size = len(blob) if isinstance(blob, bytes) else math.nan

@@ -49,6 +49,17 @@ def test_a_job_does_not_start_before_its_latency(tmp_path):
     assert queue.busy()
 
 
+def test_jobs_are_played_in_the_order_in_which_they_were_queued(tmp_path):
+    queue = _queue(tmp_path)
+    first = queue.add(SETUP, SEED, SETTINGS, "t", 3600.0)
+    second = queue.add(SETUP, SEED, SETTINGS, "t")
+    assert queue.take() is None  # not the second, which could start
+    queue.cancel(first)
+    taken = queue.take()
+    assert taken is not None
+    assert taken.id == second
+
+
 def test_jobs_are_found_by_tag_in_the_order_of_their_arrival(tmp_path):
     queue = _queue(tmp_path)
     ids = [queue.add(SETUP, SEED, SETTINGS, tag) for tag in ("a", "b", "a")]

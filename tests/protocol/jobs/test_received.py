@@ -256,6 +256,7 @@ _TASK = {**vars(SETUP), "seed": 1, "doomed": False}
         ("settings", b"", "has 0 settings, expected 1 to"),
         ("settings", "0123", "settings, expected 1 to"),
         ("id", "a\x1b[2J", "printable text"),
+        ("ready", "soon", "may start at a str, expected a time"),
     ],
 )
 def test_a_queued_job_that_cannot_be_ours_fails_with_a_note(column, value, message, tmp_path):
@@ -365,6 +366,13 @@ def test_a_journal_cannot_make_sqlite_delete_a_file_elsewhere(laboratory, tmp_pa
         )
         with pytest.raises(InputError, match="names another journal"):
             opened()
+    journal = root / f"{NAME}-journal"
+    journal.unlink()
+    os.mkfifo(journal)
+    with pytest.raises(InputError, match="is no regular file, expected one or none"):
+        Ledger(root)
+    journal.unlink()
+    journal.write_bytes(_journal(precious, (root / NAME).stat().st_size // 4096))
     assert precious.exists()
     base = sqlite3.connect(root / NAME)  # so it does without that check
     base.execute("SELECT 1 FROM chunks").fetchall()
