@@ -222,7 +222,7 @@ def _current_folder_last(module: str) -> Iterator[None]:
     not installed itself, and no more once the backend is open.
     """
     here = str(Path.cwd())
-    if here in sys.path or module in sys.modules or importlib.util.find_spec(module) is not None:
+    if here in sys.path or module in sys.modules or _is_installed(module):
         yield
         return
     sys.path.append(here)
@@ -231,3 +231,9 @@ def _current_folder_last(module: str) -> Iterator[None]:
     finally:
         with contextlib.suppress(ValueError):  # the module may have tidied up after itself
             sys.path.remove(here)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is found without the current folder; a folder of its name is none."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None

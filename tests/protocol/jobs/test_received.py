@@ -112,6 +112,8 @@ def test_a_backend_is_looked_for_in_the_current_folder_last_and_while_it_opens_o
         "    from qiskit_aer import AerSimulator\n"
         "    return AerSimulator()\n"
     )
+    (tmp_path / "elsewhere" / "planted_mine").mkdir(parents=True)  # a folder is no module
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "wave")
     before = list(sys.path)
