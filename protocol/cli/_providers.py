@@ -65,8 +65,6 @@ def check_backend(backend: str, variant: str) -> None:
     spec = local_spec(backend)
     if spec is not None and spec.inner == _TABLE:
         return
-    if spec is not None and spec.inner.startswith((_IBM, _LOCAL)):
-        raise InputError(f"backend {backend!r} has a provider of its own, expected no 'local:'")
     from qdevices.hardware.catalogue import check_offered
 
     check_offered(backend if spec is None else spec.inner, variant)

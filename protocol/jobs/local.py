@@ -36,6 +36,8 @@ from qdevices.noise import NoiseSpec
 
 WORKER_LOCK = "worker.lock"
 _LOG = "worker.log"
+#: Backends that are no device of this machine; one of them is an account.
+_NOT_HERE = ("ibm:", "local:")
 #: A child's first words: its import path is what the parent says, before anything is imported.
 _START = (
     "import json, sys\n"
@@ -80,13 +82,18 @@ class LocalSpec:
         """Read `INNER[,OPTION=VALUE...]`.
 
         Raises:
-            InputError: no inner device, an unknown option, or a value out of range.
+            InputError: no inner device or one that is not run here, an unknown option, or a value
+                out of range.
         """
         inner, *options = text.split(",")
         while inner.startswith("aer:") and options and options[0].partition("=")[0] in _NOISES:
             inner = f"{inner},{options.pop(0)}"  # the simulator's own options
         if not inner or ("=" in inner and not inner.startswith("aer:")):
             raise InputError(f"backend 'local:{text}' names no device, expected local:table or so")
+        if inner.startswith(_NOT_HERE):
+            raise InputError(
+                f"backend 'local:{text}' has a provider of its own, expected no 'local:'"
+            )
         known = [field.name for field in fields(cls)][1:]
         values: dict[str, float] = {}
         for option in options:

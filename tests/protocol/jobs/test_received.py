@@ -177,6 +177,9 @@ def test_another_backend_than_the_ledgers_is_refused_whatever_it_is(ksamp, labor
 def test_an_account_is_used_only_if_the_user_names_the_processor_again(ksamp, laboratory, tmp_path):
     _received(laboratory, tmp_path / "run", "ibm:fez")
     _refused(ksamp("collect", tmp_path / "run"), "--backend 'ibm:fez'")
+    _received(laboratory, tmp_path / "hidden", "local:ibm:fez")
+    for arguments in ((), ("--backend", "local:ibm:fez")):
+        _refused(ksamp("collect", tmp_path / "hidden", *arguments), "expected no 'local:'")
 
 
 def test_the_provider_itself_plays_no_code_that_was_not_named(tmp_path, monkeypatch):
