@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,21 +10,22 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import printable
 from protocol.errors import InputError
 from protocol.jobs.ledger import NAME as LEDGER
 from protocol.jobs.ledger import Job, Ledger
 from protocol.jobs.local import LocalProvider, LocalSpec
+from protocol.jobs.named import collect_command, names_code, require_backend
+from protocol.jobs.provider import VARIANTS as VARIANTS
 from protocol.jobs.provider import Provider, TransientError
 from protocol.jobs.publish import is_published
 from protocol.jobs.remote import RemoteProvider
 from protocol.jobs.retry import Patience
 
-VARIANTS = ("static", "literal", "feedforward")
 #: Exit code of a submitted run that is not finished yet.
 UNFINISHED = 4
 _LOCAL = "local:"
 _IBM = "ibm:"
-_PYTHON = "python:"
 #: Devices that need no `local:` before their name: they are run by the local provider anyway.
 _DEVICES = ("aer", "fake", "python")
 _TABLE = "table"
@@ -65,8 +65,6 @@ def check_backend(backend: str, variant: str) -> None:
     spec = local_spec(backend)
     if spec is not None and spec.inner == _TABLE:
         return
-    if spec is not None and spec.inner.startswith((_IBM, _LOCAL)):
-        raise InputError(f"backend {backend!r} has a provider of its own, expected no 'local:'")
     from qdevices.hardware.catalogue import check_offered
 
     check_offered(backend if spec is None else spec.inner, variant)
@@ -105,16 +103,29 @@ def default_in_flight(backend: str) -> int | None:
     return _IBM_IN_FLIGHT if backend.startswith(_IBM) else None
 
 
-def open_provider(job: Job, root: Path) -> Provider:
+def open_provider(job: Job, root: Path, named: str | None = None) -> Provider:
     """The provider of a submitted run with the folder `root`.
+
+    Args:
+        job: as submitted.
+        root: the folder.
+        named: the backend as the user named it on this machine; without it nobody's code is
+            imported, so that jobs of a `python:` backend can be found and cancelled, not played.
 
     Raises:
         InputError: an unknown backend.
     """
     spec = local_spec(job.backend)
     if spec is not None:
-        queue = root / _QUEUE
-        return LocalProvider(queue, spec, variant=job.variant, order=job.order, noise=job.noise)
+        inner = None if named is None or (mine := local_spec(named)) is None else mine.inner
+        return LocalProvider(
+            root / _QUEUE,
+            spec,
+            variant=job.variant,
+            order=job.order,
+            noise=job.noise,
+            named=inner,
+        )
     from qdevices.hardware import ibm
 
     with Ledger(root) as ledger:
@@ -122,19 +133,19 @@ def open_provider(job: Job, root: Path) -> Provider:
     return RemoteProvider(ibm, job.backend[len(_IBM) :], job.variant, kept)
 
 
-def open_to_send(job: Job, root: Path) -> Provider:
+def open_to_send(job: Job, root: Path, named: str | None) -> Provider:
     """As `open_provider`, after a look whether somebody's own backend can be opened from here.
 
     A module beside the data is found only from its folder; a worker started elsewhere would fail
     every chunk, and each would cost fresh weak bits.
 
     Raises:
-        InputError: it cannot.
+        InputError: it cannot, or was not named.
     """
-    spec = local_spec(job.backend)
-    if spec is not None and spec.inner.startswith(_PYTHON):
+    require_backend(job.backend, named)
+    if names_code(job.backend):
         check_backend(job.backend, job.variant)
-    return open_provider(job, root)
+    return open_provider(job, root, named)
 
 
 def patience(backend: str) -> Patience:
@@ -145,14 +156,12 @@ def patience(backend: str) -> Patience:
 
 
 @contextmanager
-def reachable(folder: str) -> Iterator[None]:
-    """Turn a provider that does not answer, or a full disk, into one line and advice."""
+def reachable(folder: str, job: Job) -> Iterator[None]:
+    """Turn a provider that does not answer into one line and advice."""
     try:
         yield
     except TransientError as error:
         raise Unreachable(
-            f"the provider does not answer ({error}); all is recorded, "
-            f"`ksamp collect {folder}` goes on"
+            f"the provider does not answer ({printable(error)}); all is recorded, "
+            f"`{collect_command(folder, job.backend, job.source)}` goes on"
         ) from None
-    except sqlite3.Error as error:
-        raise InputError(f"ledger or queue in {folder!r} cannot be used: {error}") from None

@@ -25,7 +25,7 @@ def command(folder: str, as_json: bool) -> int:
     What was done stays in the ledger, but there will be no output; the weak bits are spent.
     """
     root = Path(folder)
-    with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder):
+    with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder, ledger.job):
         if is_published(root):
             raise InputError(f"run {folder!r} is finished, expected one that is not")
         provider = providers.open_provider(ledger.job, root)

@@ -13,10 +13,15 @@ from protocol.cli import _providers as providers
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.cli.run import show
+from protocol.cli.submit import absolute_source
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
+from protocol.jobs.named import collect_command
 from protocol.redraws import redraw_charge
+
+#: A day, in seconds.
+_LONGEST_POLL = 86_400
 
 
 @click.command("collect")
@@ -25,7 +30,22 @@ from protocol.redraws import redraw_charge
 @click.option(
     "--redraw",
     is_flag=True,
-    help="Send failed and cancelled chunks again, with fresh settings from fresh weak bits.",
+    help="Send failed and cancelled chunks again, with fresh settings from fresh weak bits, when "
+    "no other chunk is on its way.",
+)
+@click.option(
+    "--backend",
+    default=None,
+    metavar="NAME",
+    help="The run's backend, named again: a run folder alone neither chooses code that runs here "
+    "(python:MODULE:CALLABLE) nor uses your account (ibm:NAME).",
+)
+@click.option(
+    "--source",
+    default=None,
+    metavar="NAME",
+    help="The run's weak source, named again: a run folder alone does not choose a file "
+    "(file:PATH) whose bits are used.",
 )
 @click.option(
     "--poll",
@@ -36,7 +56,15 @@ from protocol.redraws import redraw_charge
     help="Longest pause between two looks at the provider, in seconds.",
 )
 @options.json_option
-def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json: bool) -> int:
+def command(
+    folder: str,
+    wait: bool,
+    redraw: bool,
+    backend: str | None,
+    source: str | None,
+    poll_seconds: float,
+    as_json: bool,
+) -> int:
     """Fetch the outcomes of the submitted run DIR; judge and extract when all are there.
 
     It also sends what an interrupted submit had not sent.  It may be killed and called again at
@@ -45,19 +73,23 @@ def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json:
     Exit code 0: accepted; 3: no output (a test aborted, the run was cancelled, or a job failed);
     4: not finished yet; 2: bad input, or the provider does not answer.
     """
-    if not poll_seconds > 0:
-        raise InputError(f"--poll {poll_seconds:g}, expected seconds above 0")
+    if not 0 < poll_seconds <= _LONGEST_POLL:
+        raise InputError(
+            f"--poll {poll_seconds:g}, expected seconds above 0 and up to {_LONGEST_POLL}"
+        )
     root = Path(folder)
     with Ledger(root) as ledger:
-        backend = ledger.job.backend
-    with ProgressBar() as progress, providers.reachable(folder):
+        job = ledger.job
+    with ProgressBar() as progress, providers.reachable(folder, job):
         found = collect(
             root,
-            lambda job: providers.open_to_send(job, root),
+            lambda job: providers.open_to_send(job, root, backend),
             wait=wait,
             redraw=redraw,
+            backend=backend,
+            source=None if source is None else absolute_source(source),
             poll_seconds=poll_seconds,
-            patience=providers.patience(backend),
+            patience=providers.patience(job.backend),
             progress=progress,
         )
     if found.result is None:
@@ -66,9 +98,9 @@ def command(folder: str, wait: bool, redraw: bool, poll_seconds: float, as_json:
     redraws = sum(chunk.attempt for chunk in found.chunks)
     extra = {"seed": found.job.seed, "order": order, "faithful": order == "run"}
     extra["redraws"] = redraws
-    show(found.result.plan, found.result, folder, as_json, extra)
+    show(found.result.plan, found.result, folder, as_json, extra, found.digest)
     if redraws and not as_json:
-        charge = redraw_charge(found.result.plan.certificate.beta, len(found.chunks), redraws)
+        charge = redraw_charge(found.result.plan, found.result.provenance)
         click.echo(
             f"{redraws} redrawn chunk{'s' * (redraws > 1)} cost {charge:.2f} bits of the score, as "
             "whoever fails a chunk chooses which try counts."
@@ -93,11 +125,14 @@ def _unfinished(found: Collected, folder: str, as_json: bool) -> int:
     for chunk in found.chunks:
         if chunk.state in ("failed", "cancelled"):
             click.echo(f"  chunk {chunk.number} {chunk.state}: {chunk.note}")
+    again = collect_command(folder, found.job.backend, found.job.source)
     if count["failed"] or count["cancelled"]:
+        # Others that are on their way have to end before: their settings have earlier bits.
+        wait = " --wait" if found.waiting else ""
         click.echo(
-            f"`ksamp collect {folder} --redraw` sends these again, with fresh weak bits for new "
+            f"`{again} --redraw{wait}` sends these again, with fresh weak bits for new "
             "settings, and at a price in the score."
         )
     if found.waiting:
-        click.echo(f"Not finished yet; `ksamp collect {folder}` goes on.")
+        click.echo(f"Not finished yet; `{again}` goes on.")
     return status

@@ -10,6 +10,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._text import NOT_FAITHFUL
+from protocol.document import printable
 from protocol.jobs.ledger import STATES, Ledger
 from protocol.jobs.publish import is_published
 
@@ -57,7 +58,7 @@ def command(folder: str, as_json: bool) -> int:
         click.echo(line.rstrip())
     total = ", ".join(f"{count[state]} {state}" for state in STATES if count[state])
     end = "; cancelled" if cancelled else "; finished" if published else ""
-    click.echo(f"{job.backend}, order {job.order}: {total}{end}")
+    click.echo(f"{printable(job.backend)}, order {job.order}: {total}{end}")
     if job.order == "grouped":
         click.echo(NOT_FAITHFUL)
     return 0

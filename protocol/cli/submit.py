@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol import folder
+from protocol.assumptions import assumptions
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._laboratory import expected_behaviour
@@ -22,6 +23,7 @@ from protocol.jobs.begin import begin
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.named import collect_command
 from protocol.jobs.provider import Order
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
@@ -82,13 +84,7 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
     "local:table, otherwise the errors that the processor reports]",
 )
 @options.source_option
-@click.option(
-    "--source-offset",
-    type=options.Count(),
-    default=None,
-    metavar="BITS",
-    help="First bit of a source file to use.  [default: the first one that no submit has claimed]",
-)
+@options.source_offset_option
 @options.plan_options
 @click.option(
     "--plan",
@@ -178,9 +174,9 @@ def command(
         _decline(plan, behaviour, expect, certificate, code_name, as_json)
         return 3
     if not as_json:
-        click.echo(plan_text(plan, expect))
+        click.echo(plan_text(plan, expect, chunk))
 
-    weak = WeakBits(_absolute(source_name), plan.epsilon, entropy, plan.code)
+    weak = WeakBits(absolute_source(source_name), plan.epsilon, entropy, plan.code)
     begin(
         root,
         plan,
@@ -194,8 +190,8 @@ def command(
         source_offset=source_offset,
         in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
     )
-    with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out):
-        provider = providers.open_provider(ledger.job, root)
+    with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out, ledger.job):
+        provider = providers.open_provider(ledger.job, root, backend)
         sent = send(ledger, provider, patience=providers.patience(backend))
         claimed = ledger.weak_bits()
         sent_runs = sum(c.stop - c.start for c in ledger.chunks() if c.job_id is not None)
@@ -203,6 +199,7 @@ def command(
     if as_json:
         data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
         data |= {"faithful": order == "run", "seed": entropy, "source_bits": bits}
+        data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan, chunk)}
         click.echo(json.dumps(data, allow_nan=False))
         return 0
     click.echo(
@@ -212,7 +209,8 @@ def command(
         click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
     if order == "grouped":
         click.echo(NOT_FAITHFUL)
-    click.echo(f"`ksamp collect {out} --wait` fetches and judges them.")
+    again = collect_command(out, backend, weak.name)
+    click.echo(f"`{again} --wait` fetches and judges them.")
     return 0
 
 
@@ -241,7 +239,7 @@ def _decline(
         click.echo("NO OUTPUT: nothing can be certified, so nothing was sent.")
 
 
-def _absolute(source_name: str) -> str:
+def absolute_source(source_name: str) -> str:
     """The source's name with an absolute path, as a later process may start elsewhere."""
     kind, _, path = source_name.partition(":")
     return f"file:{Path(path).absolute()}" if kind == "file" and path != "-" else source_name

@@ -4,6 +4,9 @@
 and fetches outcomes, `collect` goes on from wherever the last process stopped and publishes the
 run folder, `local` is a provider of our own that runs the jobs in another process.
 
+A run folder may come from anybody: `database` opens its files, `ledger` and `queue` believe what
+they checked, and `named` says what a folder may not decide.
+
 A chunk goes planned → submitting → submitted → done, or ends failed or cancelled.  What is
 recorded always comes before what is done: the settings before they are sent, the intention to
 send before sending, the provider's job id before waiting, the extractor's bits before extracting.

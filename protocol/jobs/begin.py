@@ -1,24 +1,28 @@
 """The start of a submitted run: claim the weak bits, draw the settings, write the ledger.
 
 Nothing is sent here.  The folder appears at its name only with a complete ledger in it, so a
-process killed before that has sent nothing; bits that it claimed are wasted, not used again.
+process killed before that has sent nothing; bits that it claimed are wasted, not used again, and
+the hidden folder that it leaves is cleared by the next `begin` of that name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol import files
 from protocol.errors import InputError
 from protocol.folder import check_target
-from protocol.jobs.ledger import EXT, Job, Ledger
+from protocol.jobs.ledger import EXT, ON_THE_WAY, Job, Ledger
 from protocol.jobs.provider import MOST_RUNS, Order
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
@@ -73,28 +77,39 @@ def begin(
         plan=plan.to_json(),
         in_flight=in_flight,
     )
+    Job.from_json(asdict(job))  # before any bits are spent
+    files.sweep(folder)
     first = weak.reserve(plan.source_bits, exactly=source_offset)
     last = first + plan.source_bits
     middle = first + plan.settings_bits
+    claims = [(first, middle, "settings"), (middle, last, EXT)]
     try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+        with _staging(folder) as staging:
+            Ledger.create(staging, job, _chunks(plan, weak, first, chunk), claims)
+            # Private until now to the user; a run folder is as open as any other.
+            staging.chmod(0o777 & ~files.umask())
+            files.sync(staging)
+            staging.rename(folder)
+            files.sync(folder.absolute().parent)
     except OSError as error:
         raise InputError(f"folder {str(folder)!r} cannot be made: {error.strerror}") from None
+    return job
+
+
+@contextlib.contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder`, held so that nobody clears it; gone afterwards."""
+    parent = folder.absolute().parent
+    staging = Path(tempfile.mkdtemp(prefix=files.partial_prefix(folder), dir=parent))
     try:
-        Ledger.create(
-            staging,
-            job,
-            _chunks(plan, weak, first, chunk),
-            [(first, middle, "settings"), (middle, last, EXT)],
-        )
-        # mkdtemp is private to the user; a run folder is as open as any other.
-        mask = os.umask(0)
-        os.umask(mask)
-        staging.chmod(0o777 & ~mask)
-        staging.rename(folder)
+        descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            files.hold(descriptor)
+            yield staging
+        finally:
+            os.close(descriptor)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return job
 
 
 def _chunks(
@@ -115,8 +130,16 @@ def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
     (`protocol.redraws`).  The extractor's bits have to come after all settings, so they are claimed
     anew too, and those claimed before stay unused.
 
+    The proof wants runs to be played in the order of their source bits: given later bits of an SV
+    source, an earlier one may be known, so a device that has seen the settings of a redrawn chunk
+    must not be asked any that were chosen before.  So nothing is redrawn while other chunks are on
+    their way; that chunks after a failed one were played is no harm, as its new settings have later
+    bits than theirs.  Several chunks are drawn, and sent (`drive.send`), in the order of their
+    numbers.
+
     Raises:
-        InputError: the run was cancelled, or the source has too few bits.
+        InputError: the run was cancelled, another chunk is on its way, or the source has too few
+            bits.
     """
     if ledger.cancelled:
         raise InputError(f"run {ledger.job.name} was cancelled, expected a new submit")
@@ -124,6 +147,12 @@ def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
     chunks = ledger.chunks("failed", "cancelled")
     if not chunks:
         return 0
+    if under_way := ledger.chunks(*ON_THE_WAY):
+        raise InputError(
+            f"chunk {under_way[0].number} is {under_way[0].state}, expected no chunk on its way "
+            "when failed ones are drawn anew, as their settings have later bits; "
+            "`ksamp collect DIR --redraw --wait` waits for the others"
+        )
     counts = [(chunk.stop - chunk.start) * plan.code.bits_per_run for chunk in chunks]
     total = sum(counts) + plan.extractor.source1_bits
     first = weak.reserve(total, max(stop for _, stop, _ in ledger.weak_bits()))

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certify import Recorded, certify
+from protocol.errors import InputError
 from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
-from protocol.jobs.ledger import EXT, Chunk, Job, Ledger
+from protocol.jobs.ledger import EXT, ON_THE_WAY, Chunk, Job, Ledger
 from protocol.jobs.lock import NAME, Lock
+from protocol.jobs.named import check_named, require_backend, require_source
 from protocol.jobs.provider import Provider
 from protocol.jobs.publish import is_published, publish, read_result
 from protocol.jobs.retry import Patience
@@ -48,9 +50,7 @@ class Collected:
     @property
     def waiting(self) -> bool:
         """Whether there are chunks on the way, so that collecting later can help."""
-        return not self.cancelled and any(
-            chunk.state in ("planned", "submitting", "submitted") for chunk in self.chunks
-        )
+        return not self.cancelled and any(chunk.state in ON_THE_WAY for chunk in self.chunks)
 
 
 def weak_bits(job: Job, plan: Plan) -> WeakBits:
@@ -64,6 +64,8 @@ def collect(
     *,
     wait: bool = False,
     redraw: bool = False,
+    backend: str | None = None,
+    source: str | None = None,
     poll_seconds: float = 5.0,
     observer: Observer = unobserved,
     patience: Patience | None = None,
@@ -74,10 +76,14 @@ def collect(
     Calling it again on a finished run changes nothing.
 
     Args:
-        root: the folder of `begin`.
+        root: the folder of `begin`; it may have been received from anybody.
         provider: opens the run's provider; not called when it is not needed.
         wait: go on until no job is under way.
-        redraw: first plan failed and cancelled chunks anew, see `begin.redraw`.
+        redraw: plan failed and cancelled chunks anew, see `begin.redraw`, as soon as the others
+            have ended, and go on.
+        backend: the backend as the user named it on this machine; must be that of the ledger, and
+            cannot be missing where it is code or an account that would be used.
+        source: likewise the weak source, which cannot be missing where it is a file.
         poll_seconds: longest pause between two looks at the provider.
         observer: told every step.
         patience: with a provider that cannot answer.
@@ -85,22 +91,56 @@ def collect(
 
     Raises:
         TransientError: the provider cannot answer; call again later.
-        InputError: no ledger, another process at work, or a source or provider that refuses.
+        InputError: no ledger or one that cannot be ours, another process at work, a backend or
+            source that was not named, a source or provider that refuses, or chunks that are still
+            on their way when others are to be redrawn.
     """
     with Ledger(root) as ledger:
         job = ledger.job
+        check_named("backend", job.backend, backend)
+        check_named("source", job.source, source)
         plan = Plan.from_json(job.plan)
         with Lock(root / NAME):
             if is_published(root):
                 return Collected(job, tuple(ledger.chunks()), False, *read_result(root))
-            if redraw:
-                begin.redraw(ledger, plan, weak_bits(job, plan))
-            if not ledger.cancelled and ledger.chunks("planned", "submitting", "submitted"):
-                _until_done(ledger, provider(job), wait, poll_seconds, observer, patience, progress)
+            failed = bool(ledger.chunks("failed", "cancelled"))
+            if not ledger.cancelled and (ledger.chunks(*ON_THE_WAY) or (redraw and failed)):
+                require_backend(job.backend, backend)
+            _check_extractor_bits(ledger, plan)
+            if not ledger.cancelled and ledger.extractor_bits() is None:
+                require_source(job.source, source)
+            opened: Provider | None = None
+            for anew in (False, True) if redraw else (False,):
+                if anew and not begin.redraw(ledger, plan, weak_bits(job, plan)):
+                    break
+                if ledger.cancelled or not ledger.chunks(*ON_THE_WAY):
+                    continue
+                opened = opened or provider(job)
+                _until_done(ledger, opened, wait, poll_seconds, observer, patience, progress)
             if len(ledger.chunks("done")) < len(ledger.chunks()):
                 return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)
             result, digest = _conclude(root, ledger, plan, observer, progress)
         return Collected(job, tuple(ledger.chunks()), False, result, digest)
+
+
+def _check_extractor_bits(ledger: Ledger, plan: Plan) -> None:
+    """Check that what the ledger has for the extractor is what its plan needs.
+
+    Raises:
+        InputError: another number of bits, or bits that were read before all runs were played.
+    """
+    if plan.extractor is None:
+        raise InputError("the ledger's plan has no output, expected one that was submitted")
+    needed = plan.extractor.source1_bits
+    claimed = next(b - a for a, b, purpose in ledger.weak_bits() if purpose == EXT)
+    kept = ledger.extractor_bits()
+    for found in (claimed, needed if kept is None else len(kept)):
+        if found != needed:
+            raise InputError(
+                f"the ledger has {found} bits for the extractor, expected {needed} as in its plan"
+            )
+    if kept is not None and len(ledger.chunks("done")) < len(ledger.chunks()):
+        raise InputError("the ledger has read bits for the extractor before all chunks were done")
 
 
 def _until_done(

@@ -1,5 +1,9 @@
 """Sending chunks and fetching their outcomes, one recorded step after the other.
 
+Chunks are sent in the order of their weak bits, which after a redraw still is that of their
+numbers (`begin.redraw`); that the provider plays them in the order in which they were sent is
+assumed, and enforced by a run with one job in flight.
+
 A submit whose reply was lost, by the network or by a kill, is never repeated blindly: the
 provider is first asked by the chunk's tag whether the job arrived.
 """

@@ -6,20 +6,27 @@ the run folder complete, with every setting, before the first chunk is sent.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.jobs.provider import Order
+from protocol.jobs.database import ConflictError, Database, Row, create
+from protocol.jobs.provider import MOST_RUNS, ORDERS, VARIANTS, Order
+from protocol.plan import MAX_RUNS
+from qdevices.game import N_JOINT, N_PAIRS
+from qdevices.noise import NoiseSpec
+
+T = TypeVar("T")
 
 NAME = "ledger.sqlite"
 VERSION = 1
@@ -27,21 +34,28 @@ State = Literal["planned", "submitting", "submitted", "done", "failed", "cancell
 STATES: tuple[State, ...] = (
     "planned", "submitting", "submitted", "done", "failed", "cancelled",
 )  # fmt: skip
+#: Chunks in these states have been sent or will be.
+ON_THE_WAY: tuple[State, ...] = ("planned", "submitting", "submitted")
 
-_SCHEMA = """
-CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE chunks (
+_WHAT = "ledger"
+_SCHEMA = (
+    "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    """CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, start INTEGER NOT NULL, stop INTEGER NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'planned',
     tag TEXT NOT NULL UNIQUE, job_id TEXT UNIQUE, note TEXT NOT NULL DEFAULT '',
     repeated INTEGER NOT NULL DEFAULT 0,
-    settings BLOB NOT NULL, outcomes BLOB);
-CREATE TABLE weak_bits (
-    start INTEGER NOT NULL, stop INTEGER NOT NULL, purpose TEXT NOT NULL);
-CREATE TABLE past_jobs (
+    settings BLOB NOT NULL, outcomes BLOB)""",
+    """CREATE TABLE weak_bits (
+    start INTEGER NOT NULL, stop INTEGER NOT NULL, purpose TEXT NOT NULL)""",
+    """CREATE TABLE past_jobs (
     number INTEGER NOT NULL, attempt INTEGER NOT NULL, tag TEXT NOT NULL, job_id TEXT,
-    note TEXT NOT NULL);
-"""
+    note TEXT NOT NULL)""",
+)
+_KEYS = ("job", "prepared", "extractor_bits", "cancelled")
+_MOST_POSITION = 1 << 62
+_MOST_ATTEMPTS = 1 << 31
+_MOST_JOB_ID = 200
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,54 @@ class Job:
         sequence = np.random.SeedSequence(self.seed, spawn_key=(1, number, attempt))
         return int(sequence.generate_state(1, np.uint64)[0]) >> 2
 
+    @property
+    def runs(self) -> int:
+        """Runs in all, as the plan has them."""
+        return Fields(self.plan, "the ledger's plan").integer("runs", 1, MAX_RUNS)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return -(-self.runs // self.chunk)
+
+    def span(self, number: int) -> tuple[int, int]:
+        """First run of a chunk and one past its last."""
+        start = number * self.chunk
+        return start, min(start + self.chunk, self.runs)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Job:
+        """The job of a ledger's JSON, or of `asdict`; the plan's content is checked by `Plan`.
+
+        Raises:
+            InputError: an entry is missing, unknown, of another type or out of range.
+        """
+        entries = Fields(data, "the ledger's job")
+        job = cls(
+            name=entries.text("name", 16),
+            backend=entries.text("backend"),
+            variant=entries.choice("variant", *VARIANTS),
+            order=cast(Order, entries.choice("order", *ORDERS)),
+            noise=None if entries.missing("noise") else entries.text("noise"),
+            expect=None if entries.missing("expect") else entries.text("expect"),
+            source=entries.text("source"),
+            seed=entries.integer("seed", 0, (1 << 128) - 1),
+            chunk=entries.integer("chunk", 1, MOST_RUNS),
+            plan=dict(entries.object("plan")),
+            in_flight=None
+            if entries.missing("in_flight")
+            else entries.integer("in_flight", 1, MAX_RUNS),
+        )
+        entries.done()
+        if not (len(job.name) == 16 and set(job.name) <= set("0123456789abcdef")):
+            raise InputError(
+                f"the ledger's job has name {printable(job.name)!r}, expected 16 digits 0-9a-f"
+            )
+        if job.noise is not None:
+            NoiseSpec.parse(job.noise)
+        _ = job.runs  # refuses a plan without them
+        return job
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -122,28 +184,41 @@ class Chunk:
     repeated: int
 
 
+_COLUMNS = (
+    "number", "start", "stop", "attempt", "state", "tag", "job_id", "note", "repeated",
+    "type of settings", "length of settings", "type of outcomes", "length of outcomes",
+)  # fmt: skip
+
+
 class Ledger:
     """An open ledger; use as a context manager.
 
+    A ledger may have been received from anybody: what a method returns was checked.
+
     Raises:
-        InputError: there is none in the folder, or it is of another version or damaged.
+        InputError: also from every method: there is none in the folder, or it is of another
+            version, damaged, or holds what no ledger of ours can hold.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise InputError(f"{str(folder)!r} has no {NAME}, expected a folder of `ksamp submit`")
-        self._base = _connect(path)
+        self._name = f"ledger {str(path)!r}"
+        self._base = Database(path, _WHAT, _SCHEMA, VERSION)
         try:
-            version = self._base.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                raise InputError(f"{str(path)!r} has version {version}, expected {VERSION}")
-            self.job = Job(**json.loads(self._about("job")))
-        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            marks = ",".join("?" * len(_KEYS))
+            query = f"SELECT key FROM about WHERE key NOT IN ({marks}) LIMIT 1"
+            if unknown := self._base.execute(query, _KEYS):
+                key = printable(unknown[0][0], 60)
+                raise InputError(f"{self._name} has an unknown entry {key!r}")
+            text = self._about("job", str) or ""
+            self.job = Job.from_json(parse_json(text, f"the job of {self._name}"))
+            self.chunks()
+            self.weak_bits()
+        except BaseException:
             self._base.close()
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{str(path)!r} is no ledger: {error}") from None
+            raise
 
     @staticmethod
     def create(
@@ -160,19 +235,18 @@ class Ledger:
             chunks: (first run, one past the last, settings of shape (runs,) uint8).
             spent: ranges of weak bits (first, one past the last, what for).
         """
-        base = _connect(folder / NAME)
-        try:
-            base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION};")
+        Job.from_json(asdict(job))  # what could not be read again is not written
+        create(folder / NAME, _WHAT)
+        opened = Database(folder / NAME, _WHAT, _SCHEMA, VERSION, fresh=True)
+        with opened as base, base.transaction():
             base.execute("INSERT INTO about VALUES ('job', ?)", (json.dumps(asdict(job)),))
             for number, (start, stop, settings) in enumerate(chunks):
                 base.execute(
                     "INSERT INTO chunks (number, start, stop, tag, settings) VALUES (?,?,?,?,?)",
                     (number, start, stop, job.tag(number, 0), settings.tobytes()),
                 )
-            base.executemany("INSERT INTO weak_bits VALUES (?,?,?)", spent)
-            base.execute("COMMIT")
-        finally:
-            base.close()
+            for claim in spent:
+                base.execute("INSERT INTO weak_bits VALUES (?,?,?)", claim)
 
     def __enter__(self) -> Ledger:
         return self
@@ -188,18 +262,58 @@ class Ledger:
     def chunks(self, *states: State) -> list[Chunk]:
         """All chunks in run order, or those in one of these states."""
         rows = self._base.execute(
-            "SELECT number, start, stop, attempt, state, tag, job_id, note, repeated FROM chunks "
-            "ORDER BY number"
+            "SELECT number, start, stop, attempt, state, tag, job_id, note, repeated, "
+            "typeof(settings), length(settings), typeof(outcomes), length(outcomes) "
+            "FROM chunks ORDER BY number LIMIT ?",
+            (self.job.chunks + 1,),
         )
-        return [chunk for row in rows if (chunk := Chunk(*row)).state in (states or STATES)]
+        if len(rows) != self.job.chunks:
+            raise InputError(
+                f"{self._name} has {len(rows)} chunks or more, expected {self.job.chunks}"
+            )
+        chunks = [self._chunk(number, row) for number, row in enumerate(rows)]
+        ids = [chunk.job_id for chunk in chunks if chunk.job_id is not None]
+        if len(set(ids)) < len(ids):
+            raise InputError(f"{self._name} has one job for two chunks, expected one for each")
+        return [chunk for chunk in chunks if chunk.state in (states or STATES)]
+
+    def _chunk(self, number: int, row: Row) -> Chunk:
+        """A chunk's row, if it is one that this ledger can hold."""
+        start, stop = self.job.span(number)
+        name = f"chunk {number} of {self._name}"
+        entries = Fields(dict(zip(_COLUMNS, row, strict=True)), name)
+        entries.integer("number", number, number)
+        attempt = entries.integer("attempt", 0, _MOST_ATTEMPTS)
+        missing = entries.missing("job_id")
+        chunk = Chunk(
+            number=number,
+            start=entries.integer("start", start, start),
+            stop=entries.integer("stop", stop, stop),
+            attempt=attempt,
+            state=cast(State, entries.choice("state", *STATES)),
+            tag=entries.choice("tag", self.job.tag(number, attempt)),
+            job_id=None if missing else _job_id(entries.any("job_id")),
+            note=printable(entries.text("note", 1 << 20)),
+            repeated=entries.integer("repeated", 0, 1),
+        )
+        for column, there in (("settings", True), ("outcomes", chunk.state == "done")):
+            kind, size = entries.any(f"type of {column}"), entries.any(f"length of {column}")
+            if (kind, size) != (("blob", stop - start) if there else ("null", None)):
+                expected = f"{stop - start} bytes" if there else "none"
+                raise InputError(f"{name} has {column} of type {kind} and length {size}, "
+                                 f"expected {expected}")  # fmt: skip
+        if chunk.state in ON_THE_WAY and (chunk.job_id is not None) != (chunk.state == "submitted"):
+            raise InputError(f"{name} is {chunk.state} with job {chunk.job_id!r}, expected one "
+                             "if and only if it is submitted")  # fmt: skip
+        return chunk
 
     def settings(self, number: int) -> NDArray[np.uint8]:
         """Settings 9u1+u2 of a chunk in run order, (runs,) uint8."""
-        return self._blob("settings", number)
+        return self._blob("settings", number, N_PAIRS)
 
     def outcomes(self, number: int) -> NDArray[np.uint8]:
         """Outcomes 4x1+x2 of a chunk that is done, in run order, (runs,) uint8."""
-        return self._blob("outcomes", number)
+        return self._blob("outcomes", number, N_JOINT)
 
     def mark(
         self, chunk: Chunk, state: State, *, job_id: str | None = None, note: str = ""
@@ -209,21 +323,23 @@ class Ledger:
         Raises:
             InputError: the id belongs to another chunk already.
         """
+        if job_id is not None:
+            _job_id(job_id)
         try:
-            with self._transaction():
+            with self._base.transaction():
                 self._base.execute(
                     "UPDATE chunks SET state = ?, job_id = coalesce(?, job_id), note = ? "
                     "WHERE number = ? AND state != 'done'",
-                    (state, job_id, note, chunk.number),
+                    (state, job_id, printable(note), chunk.number),
                 )
-        except sqlite3.IntegrityError:
+        except ConflictError:
             raise InputError(
                 f"job {job_id!r} was given to chunk {chunk.number} and to another one"
             ) from None
 
     def repeat(self, chunk: Chunk) -> None:
         """Write down that a chunk is about to be sent again under the same tag."""
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute("UPDATE chunks SET repeated = 1 WHERE number = ?", (chunk.number,))
 
     def store(self, chunk: Chunk, outcomes: NDArray[np.uint8]) -> None:
@@ -231,7 +347,7 @@ class Ledger:
 
         A chunk that is done already is left as it is: no chunk counts twice.
         """
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute(
                 "UPDATE chunks SET state = 'done', outcomes = ?, note = '' "
                 "WHERE number = ? AND state != 'done'",
@@ -249,9 +365,10 @@ class Ledger:
             anew: the chunks and their settings, (runs,) uint8.
             spent: ranges of weak bits claimed for all this, with the extractor's new one.
         """
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute("UPDATE weak_bits SET purpose = 'unused' WHERE purpose = ?", (EXT,))
-            self._base.executemany("INSERT INTO weak_bits VALUES (?,?,?)", spent)
+            for claim in spent:
+                self._base.execute("INSERT INTO weak_bits VALUES (?,?,?)", claim)
             for chunk, settings in anew:
                 self._base.execute(
                     "INSERT INTO past_jobs VALUES (?,?,?,?,?)",
@@ -271,63 +388,88 @@ class Ledger:
 
     def weak_bits(self) -> list[tuple[int, int, str]]:
         """Ranges of the source that this run has claimed: (first, one past the last, purpose)."""
-        rows = self._base.execute("SELECT start, stop, purpose FROM weak_bits ORDER BY start")
-        return [(int(a), int(b), str(purpose)) for a, b, purpose in rows]
+        rows = self._base.execute("SELECT start, stop, purpose FROM weak_bits ORDER BY start, stop")
+        claims = []
+        for row in rows:
+            entries = Fields(
+                dict(zip(("start", "stop", "purpose"), row, strict=True)),
+                f"a range of weak bits in {self._name}",
+            )
+            start = entries.integer("start", 0, _MOST_POSITION)
+            stop = entries.integer("stop", start, _MOST_POSITION)
+            claims.append((start, stop, entries.text("purpose", 100)))
+        if any(a[1] > b[0] for a, b in pairwise(claims)):
+            raise InputError(f"{self._name} has weak bits that are claimed twice")
+        # The extractor's bits come after all bits that the provider has seen.
+        if [k for k, (*_, what) in enumerate(claims) if what == EXT] != [len(claims) - 1]:
+            raise InputError(f"{self._name} has no range for the extractor's bits as its last one")
+        return claims
 
     def keep_extractor_bits(self, bits: NDArray[np.uint8]) -> None:
         """Keep the extractor's weak bits, so that a second try uses the same ones."""
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute("INSERT INTO about VALUES ('extractor_bits', ?)", (bits.tobytes(),))
 
     def extractor_bits(self) -> NDArray[np.uint8] | None:
         """What `keep_extractor_bits` was given; None before."""
-        value = self._about("extractor_bits")
-        return None if value is None else np.frombuffer(value, dtype=np.uint8)
+        value = self._about("extractor_bits", bytes)
+        return None if value is None else self._small(value, 2, "extractor bits")
 
     def keep_prepared(self, kept: str) -> None:
         """Keep what `Provider.prepare` returned; the known answers were then right."""
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute("INSERT OR REPLACE INTO about VALUES ('prepared', ?)", (kept,))
 
     def prepared(self) -> str | None:
         """What `keep_prepared` was given; None before."""
-        value = self._about("prepared")
-        return None if value is None else str(value)
+        return self._about("prepared", str)
 
     def cancel(self) -> None:
         """Decide that nothing more is sent; final."""
-        with self._transaction():
+        with self._base.transaction():
             self._base.execute("INSERT OR REPLACE INTO about VALUES ('cancelled', 1)")
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
-        return self._about("cancelled") is not None
+        return self._about("cancelled", int) is not None
 
-    def _about(self, key: str) -> Any:
-        row = self._base.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+    def _about(self, key: str, kind: type[T]) -> T | None:
+        rows = self._base.execute("SELECT value FROM about WHERE key = ?", (key,))
+        if not rows:
+            return None
+        value = rows[0][0]
+        if not isinstance(value, kind):
+            raise InputError(
+                f"{self._name} has {key} of type {type(value).__name__}, expected {kind.__name__}"
+            )
+        return value
 
-    def _blob(self, column: Literal["settings", "outcomes"], number: int) -> NDArray[np.uint8]:
-        query = f"SELECT {column} FROM chunks WHERE number = ?"
-        blob = self._base.execute(query, (number,)).fetchone()[0]
-        return np.frombuffer(cast(bytes, blob), dtype=np.uint8)
+    def _blob(
+        self, column: Literal["settings", "outcomes"], number: int, bound: int
+    ) -> NDArray[np.uint8]:
+        start, stop = self.job.span(number)
+        rows = self._base.execute(f"SELECT {column} FROM chunks WHERE number = ?", (number,))
+        if not rows or type(rows[0][0]) is not bytes or len(rows[0][0]) != stop - start:
+            raise InputError(f"{self._name} has no {column} of chunk {number}")
+        return self._small(rows[0][0], bound, f"{column} of chunk {number}")
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._base.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._base.execute("ROLLBACK")
-            raise
-        self._base.execute("COMMIT")
+    def _small(self, blob: bytes, bound: int, what: str) -> NDArray[np.uint8]:
+        values = np.frombuffer(blob, dtype=np.uint8)
+        if len(values) and (most := int(values.max())) >= bound:
+            raise InputError(f"{self._name} has {what} up to {most}, expected 0..{bound - 1}")
+        return values
+
+
+def _job_id(value: Any) -> str:
+    """A provider's id of a job, which is printed and sent to the provider."""
+    if not (isinstance(value, str) and 0 < len(value) <= _MOST_JOB_ID and value.isprintable()):
+        raise InputError(
+            f"a job has id {printable(repr(value), 60)}, expected a printable text of at most "
+            f"{_MOST_JOB_ID} characters"
+        )
+    return value
 
 
 #: Purpose of the range of weak bits that the extractor will read.
 EXT = "extractor"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite's defaults, a rollback journal and full syncing, are what a ledger wants.
-    return sqlite3.connect(path, timeout=30, isolation_level=None)

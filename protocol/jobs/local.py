@@ -12,24 +12,41 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import math
+import os
+import stat
 import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
+from protocol.files import PRIVATE
 from protocol.jobs.lock import Lock
 from protocol.jobs.provider import Order, Status, TransientError
-from protocol.jobs.queue import Queue
+from protocol.jobs.queue import Queue, Setup
 from qdevices.noise import NoiseSpec
 
 WORKER_LOCK = "worker.lock"
+_LOG = "worker.log"
+#: Backends that are no device of this machine; one of them is an account.
+_NOT_HERE = ("ibm:", "local:")
+#: A child's first words: its import path is what the parent says, before anything is imported.
+_START = (
+    "import json, sys\n"
+    "given = json.loads(sys.argv[1])\n"
+    "sys.path[:] = given + [entry for entry in sys.path if entry not in given]\n"
+    "sys.path += [entry for entry in [sys.argv[2]] if entry not in sys.path]\n"
+    "from protocol.jobs.worker import main\n"
+    "main(sys.argv[3:])\n"
+)
 _SECONDS_BETWEEN_STARTS = 3.0
 _NOISES = tuple(field.name for field in fields(NoiseSpec))
 
@@ -65,13 +82,18 @@ class LocalSpec:
         """Read `INNER[,OPTION=VALUE...]`.
 
         Raises:
-            InputError: no inner device, an unknown option, or a value out of range.
+            InputError: no inner device or one that is not run here, an unknown option, or a value
+                out of range.
         """
         inner, *options = text.split(",")
         while inner.startswith("aer:") and options and options[0].partition("=")[0] in _NOISES:
             inner = f"{inner},{options.pop(0)}"  # the simulator's own options
         if not inner or ("=" in inner and not inner.startswith("aer:")):
             raise InputError(f"backend 'local:{text}' names no device, expected local:table or so")
+        if inner.startswith(_NOT_HERE):
+            raise InputError(
+                f"backend 'local:{text}' has a provider of its own, expected no 'local:'"
+            )
         known = [field.name for field in fields(cls)][1:]
         values: dict[str, float] = {}
         for option in options:
@@ -94,38 +116,49 @@ class LocalSpec:
 
 
 class LocalProvider:
-    """The provider of a queue folder; see `protocol.jobs.provider.Provider` for its methods."""
+    """The provider of a queue folder; see `protocol.jobs.provider.Provider` for its methods.
+
+    Args:
+        queue: the folder.
+        spec: the backend.
+        variant, order, noise: as in `ledger.Job`.
+        named: the device that the user named on this machine; nothing is imported for a device
+            `python:...` that is not it, so neither played nor checked, only found and cancelled.
+    """
 
     def __init__(
-        self, queue: Path, spec: LocalSpec, *, variant: str, order: Order, noise: str | None
+        self,
+        queue: Path,
+        spec: LocalSpec,
+        *,
+        variant: str,
+        order: Order,
+        noise: str | None,
+        named: str | None = None,
     ) -> None:
         self._queue = Queue(queue)
         self._spec = spec
-        self._task = {
-            "inner": spec.inner,
-            "variant": variant,
-            "order": order,
-            "noise": noise,
-            # A backend of somebody else's may be a real device.
-            "once": spec.inner.startswith("python:"),
-        }
+        self._setup = Setup(spec.inner, variant, order, noise)
+        self._named = named
         self._tries: Counter[str] = Counter()
         self._started = -math.inf
 
     def prepare(self, tag: str, seed: int) -> str:
         """Run the known-answer circuits here, there is no queue for them; see the protocol."""
+        self._check_named()
         if self._spec.inner != "table":
             # By name, as `protocol` imports Qiskit only when a device needs it.
             hardware = importlib.import_module("qdevices.hardware")
-            hardware.verify(self._spec.inner, self._task["variant"], seed)
+            hardware.verify(self._spec.inner, self._setup.variant, seed)
         return ""
 
     def submit(self, settings: NDArray[np.uint8], tag: str, seed: int) -> str:
         """Queue a job; see the protocol."""
+        self._check_named()
         self._perhaps("fail_submit", f"{seed}", "the job was not taken")
         doomed = self._chance("fail_job", f"{seed}") < self._spec.fail_job
-        task = {**self._task, "seed": seed, "doomed": doomed}
-        job_id = self._queue.add(task, settings, tag, self._spec.latency)
+        latency = self._spec.latency
+        job_id = self._queue.add(self._setup, seed, settings, tag, latency, doomed=doomed)
         self._work()
         self._perhaps("lose_reply", f"{seed}", "the reply was lost")
         return job_id
@@ -158,7 +191,14 @@ class LocalProvider:
         self._queue.cancel(job_id)
 
     def _key(self, job_id: str) -> str:
-        return str(self._queue.task(job_id)["seed"])  # ids are random, seeds come back
+        return str(self._queue.seed(job_id))  # ids are random, seeds come back
+
+    def _check_named(self) -> None:
+        if self._setup.code and self._named != self._setup.inner:
+            raise InputError(
+                f"device {self._setup.inner!r} is code, which a run folder cannot choose; expected "
+                "it named again by whoever uses it here"
+            )
 
     def _perhaps(self, kind: str, key: str, what: str) -> None:
         if self._chance(kind, key) < getattr(self._spec, kind):
@@ -173,6 +213,7 @@ class LocalProvider:
 
     def _work(self) -> None:
         """See to it that a worker is there; a superfluous one ends by itself."""
+        self._check_named()
         if time.monotonic() - self._started < _SECONDS_BETWEEN_STARTS:
             return
         try:
@@ -181,11 +222,57 @@ class LocalProvider:
         except InputError:
             return
         self._started = time.monotonic()
-        with (self._queue.folder / "worker.log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", "protocol.jobs.worker", str(self._queue.folder.absolute())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C or the end of the submitter is not its own
-            )
+        start_worker(self._queue.folder, self._setup)
+
+
+def start_worker(folder: Path, setup: Setup) -> None:
+    """Start a worker that plays the jobs of a queue which were queued for `setup`.
+
+    Nothing that lies in the current folder, the queue's or one that an environment variable names
+    in passing is imported by it: it is isolated (`python -I`), and takes over this process's
+    import path without the current folder.  A device `python:...` alone is also looked for there,
+    after everything that is installed (`qdevices.hardware.catalogue`).
+
+    Raises:
+        InputError: the log in the queue's folder cannot be written, or is no regular file.
+    """
+    path, home = import_path()
+    folder = folder.absolute()
+    with _open_log(folder / _LOG) as log:
+        subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, json.dumps(path), home, str(folder),
+             json.dumps(asdict(setup))],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=None if setup.code else "/",
+            start_new_session=True,  # a Ctrl-C or the end of the submitter is not its own
+        )  # fmt: skip
+
+
+def import_path() -> tuple[list[str], str]:
+    """Where a child may import from as this process does, and where this package lies.
+
+    The current folder is left out, which `python -m` and an empty entry of PYTHONPATH put first;
+    if this package lies in it, the child looks there last.
+    """
+    try:
+        here = Path.cwd().resolve()
+    except OSError:  # it was removed
+        here = None
+    entries = [entry for entry in sys.path if isinstance(entry, str) and Path(entry).is_absolute()]
+    home = str(Path(__file__).resolve().parents[2])
+    return [entry for entry in entries if Path(entry).resolve() != here], home
+
+
+def _open_log(path: Path) -> BinaryIO:
+    """The worker's log, for its owner only; it is appended to, so it must not be a link."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, PRIVATE)
+    except OSError as error:
+        raise InputError(f"log {str(path)!r} cannot be written: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"log {str(path)!r} is no regular file, expected one")
+    return os.fdopen(descriptor, "ab")

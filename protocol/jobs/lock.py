@@ -7,6 +7,7 @@ has to be recognised; the process id in the file is only for the message.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 
@@ -32,20 +33,25 @@ class Lock:
             import fcntl
         except ImportError:
             raise InputError("this system has no file locks (flock), expected POSIX") from None
+        # The file may have been received: never through a link into somebody's own file.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self._path, flags, 0o666)
         except OSError as error:
             raise InputError(
                 f"lock file {str(self._path)!r} cannot be opened: {error.strerror}"
             ) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise InputError(f"lock file {str(self._path)!r} is no regular file, expected one")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise InputError(
-                f"{str(self._path.parent)!r} is in use by process {holder or 'unknown'}, "
-                "expected one process at a time"
+                f"{str(self._path.parent)!r} is in use by process "
+                f"{holder if holder.isdecimal() else 'unknown'}, expected one process at a time"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

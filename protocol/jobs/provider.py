@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 Order = Literal["run", "grouped"]
+STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
+ORDERS: tuple[Order, ...] = ("run", "grouped")
+#: Circuits of a processor.
+VARIANTS = ("static", "literal", "feedforward")
 #: Runs in one job; no provider known to us takes more executions.
 MOST_RUNS = 10_000_000
 
@@ -18,7 +22,13 @@ class TransientError(Exception):
 
 
 class Provider(Protocol):
-    """Takes chunks of runs as jobs.  Every method may raise `TransientError`."""
+    """Takes chunks of runs as jobs.  Every method may raise `TransientError`.
+
+    It is assumed to play the jobs of a run in the order in which they were sent, and the runs of
+    a job in the order of `submit`: that is the order of the weak bits that chose the settings, and
+    the proof rests on it.  One job in flight at a time (`Job.in_flight`) enforces it for whoever
+    does not want to assume it.
+    """
 
     def prepare(self, tag: str, seed: int) -> str:
         """Run the known-answer circuits; called once a run, before anything else is sent.

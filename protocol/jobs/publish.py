@@ -17,6 +17,7 @@ from protocol.certify import Recorded, certify
 from protocol.errors import InputError
 from protocol.files import sync
 from protocol.jobs.drive import Observer, unobserved
+from protocol.marks import RECORD
 from protocol.run import Result
 
 _STAGING = ".publishing"
@@ -24,7 +25,7 @@ _STAGING = ".publishing"
 
 def is_published(root: Path) -> bool:
     """Whether the folder holds a finished run."""
-    return (root / folder.RECORD).is_file()
+    return (root / RECORD).is_file()
 
 
 def publish(
@@ -60,9 +61,9 @@ def publish(
             with folder.create(staging / name) as file:
                 np.lib.format.write_array(file, runs, allow_pickle=False)
         digest = folder.write_result(staging, result, seconds)
-        names = sorted(p.name for p in staging.iterdir() if p.name != folder.RECORD)
-        for name in (*names, folder.RECORD):
-            if name == folder.RECORD:
+        names = sorted(p.name for p in staging.iterdir() if p.name != RECORD)
+        for name in (*names, RECORD):
+            if name == RECORD:
                 sync(root)
             observer(f"move {name}")
             (staging / name).replace(root / name)

@@ -1,73 +1,141 @@
-"""The local provider's queue: jobs in an SQLite file, shared by any number of processes."""
+"""The local provider's queue: jobs in an SQLite file, shared by any number of processes.
+
+It lies in the run folder and may have been received with it, so what a job is to be played with is
+checked against what the worker was told by whoever started it, and what comes back is checked too.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
+import math
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.acceptance import check_runs
+from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.jobs.provider import Status
+from protocol.jobs.database import Database, Row, create
+from protocol.jobs.named import names_code
+from protocol.jobs.provider import MOST_RUNS, ORDERS, STATUSES, VARIANTS, Order, Status
+from qdevices.noise import NoiseSpec
 
 NAME = "queue.sqlite"
 
+_WHAT = "queue"
 _DIED = "the worker died while the device may have played this job, which is never played twice"
 _SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS jobs (
+    """CREATE TABLE jobs (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tag TEXT NOT NULL, state TEXT NOT NULL,
     ready REAL NOT NULL, task TEXT NOT NULL, settings BLOB NOT NULL, outcomes BLOB,
     error TEXT NOT NULL DEFAULT '')""",
-    "CREATE INDEX IF NOT EXISTS by_tag ON jobs (tag)",
+    "CREATE INDEX by_tag ON jobs (tag)",
 )
+_MOST_ID = 64
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What plays jobs.
+
+    Attributes:
+        inner: the device: "table" or a backend's name.
+        variant: of the circuits.
+        order: "run" or "grouped".
+        noise: of the table, as text; None for the ideal one and for backends.
+    """
+
+    inner: str
+    variant: str
+    order: Order
+    noise: str | None
+
+    @classmethod
+    def read(cls, entries: Fields) -> Setup:
+        """Take a setup's entries out of a document.
+
+        Raises:
+            InputError: one is missing, of another type or out of range.
+        """
+        noise = None if entries.missing("noise") else entries.text("noise")
+        if noise is not None:
+            NoiseSpec.parse(noise)
+        return cls(
+            inner=entries.text("inner"),
+            variant=entries.choice("variant", *VARIANTS),
+            order=cast(Order, entries.choice("order", *ORDERS)),
+            noise=noise,
+        )
+
+    @property
+    def code(self) -> bool:
+        """Whether it is a Python callable: somebody's own, and perhaps a real device."""
+        return names_code(self.inner)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A job that the worker takes up: its id, what to run, and the settings (n,) uint8."""
+    """A job that the worker takes up.
+
+    Attributes:
+        id: the job's.
+        setup: what it was queued for.
+        seed: of simulated outcomes, below 2^62.
+        doomed: whether it shall fail, on demand.
+        settings: 9u1+u2 in the order in which they are played, (n,) uint8.
+    """
 
     id: str
-    task: dict[str, Any]
+    setup: Setup
+    seed: int
+    doomed: bool
     settings: NDArray[np.uint8]
 
 
 class Queue:
-    """The queue in a folder, made if it is not there; every call is one transaction."""
+    """The queue in a folder, made if it is not there; every call is one transaction.
+
+    Raises:
+        InputError: also from every method: the folder is a link or no folder, or what is in it is
+            no queue of ours.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if folder.is_symlink():
+            raise InputError(f"queue {str(folder)!r} is a link, expected a folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"queue {str(folder)!r} cannot be made: {error.strerror}") from None
-        with self._open() as base:
-            for statement in _SCHEMA:
-                base.execute(statement)
+        with contextlib.suppress(FileExistsError):
+            create(folder / NAME, _WHAT)
+        self._open(fresh=True).close()
 
     def add(
-        self, task: dict[str, Any], settings: NDArray[np.uint8], tag: str, latency_seconds: float
+        self,
+        setup: Setup,
+        seed: int,
+        settings: NDArray[np.uint8],
+        tag: str,
+        latency_seconds: float = 0.0,
+        *,
+        doomed: bool = False,
     ) -> str:
         """Queue a job that may start after `latency_seconds`; return its id."""
         job_id = uuid.uuid4().hex
-        with self._open() as base:
+        task = json.dumps({**asdict(setup), "seed": seed, "doomed": doomed})
+        ready = time.time() + latency_seconds
+        with self._open() as base, base.transaction():
             base.execute(
                 "INSERT INTO jobs (id, tag, state, ready, task, settings) VALUES (?,?,?,?,?,?)",
-                (
-                    job_id,
-                    tag,
-                    "queued",
-                    time.time() + latency_seconds,
-                    json.dumps(task),
-                    settings.tobytes(),
-                ),
+                (job_id, tag, "queued", ready, task, settings.tobytes()),
             )
         return job_id
 
@@ -75,30 +143,38 @@ class Queue:
         """Ids of the jobs with this tag, oldest first."""
         with self._open() as base:
             rows = base.execute("SELECT id FROM jobs WHERE tag = ? ORDER BY place", (tag,))
-            return [str(row[0]) for row in rows]
+        return [_id(row[0]) for row in rows]
 
     def status(self, job_id: str) -> Status:
         """State of a job; an InputError if it is unknown."""
-        return cast(Status, self._field("state", job_id))
+        state = self._field("state", job_id)
+        if state not in STATUSES:
+            raise InputError(
+                f"job {job_id!r} has state {printable(state, 60)!r}, expected one of "
+                f"{', '.join(STATUSES)}"
+            )
+        return cast(Status, state)
 
     def error(self, job_id: str) -> str:
         """Why a job failed, one line."""
-        return str(self._field("error", job_id))
+        return printable(self._field("error", job_id))
 
-    def task(self, job_id: str) -> dict[str, Any]:
-        """What a job was queued with."""
-        return cast(dict[str, Any], json.loads(self._field("task", job_id)))
+    def seed(self, job_id: str) -> int:
+        """The seed that a job was queued with."""
+        return _read_task(self._field("task", job_id))[1]
 
     def outcomes(self, job_id: str) -> NDArray[np.uint8]:
         """Outcomes of a job that is done, (n,) uint8; an InputError if it is not."""
         blob = self._field("outcomes", job_id)
         if blob is None:
             raise InputError(f"job {job_id!r} has no result, it is {self.status(job_id)!r}")
+        if not isinstance(blob, bytes):
+            raise InputError(f"job {job_id!r} has a {type(blob).__name__} as result")
         return np.frombuffer(blob, dtype=np.uint8)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job that has not ended."""
-        with self._open() as base:
+        with self._open() as base, base.transaction():
             base.execute(
                 "UPDATE jobs SET state = 'cancelled' "
                 "WHERE id = ? AND state IN ('queued', 'running')",
@@ -106,66 +182,106 @@ class Queue:
             )
 
     def take(self) -> Task | None:
-        """The oldest job that may start, which is now running; None if there is none."""
-        with self._open() as base:
-            row = base.execute(
-                "SELECT id, task, settings FROM jobs WHERE state = 'queued' AND ready <= ? "
-                "ORDER BY place LIMIT 1",
-                (time.time(),),
-            ).fetchone()
-            if row is None:
-                return None
-            base.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (row[0],))
-        return Task(row[0], json.loads(row[1]), np.frombuffer(row[2], dtype=np.uint8))
+        """The oldest job, which is now running; None if there is none or it may not start yet.
+
+        Jobs are played in the order in which they were queued, whatever the clock does meanwhile.
+        One that cannot be ours fails with a note, and the next one is looked at.
+        """
+        while True:
+            with self._open() as base, base.transaction():
+                rows = base.execute(
+                    "SELECT place, ready, id, task, settings FROM jobs WHERE state = 'queued' "
+                    "ORDER BY place LIMIT 1"
+                )
+                if not rows:
+                    return None
+                place, ready = rows[0][:2]
+                if isinstance(ready, float) and ready > time.time():
+                    return None
+                try:
+                    task = _read_row(rows[0])
+                except InputError as error:
+                    base.execute(
+                        "UPDATE jobs SET state = 'failed', error = ? WHERE place = ?",
+                        (f"not played: {printable(error)}", place),
+                    )
+                    continue
+                base.execute("UPDATE jobs SET state = 'running' WHERE place = ?", (place,))
+            return task
 
     def finish(self, job_id: str, outcomes: NDArray[np.uint8] | None, error: str = "") -> None:
         """Store the end of a running job: its outcomes, or None and why it failed."""
-        with self._open() as base:
+        with self._open() as base, base.transaction():
             base.execute(
                 "UPDATE jobs SET state = ?, outcomes = ?, error = ? "
                 "WHERE id = ? AND state = 'running'",
                 (
                     "failed" if outcomes is None else "done",
                     None if outcomes is None else outcomes.tobytes(),
-                    error,
+                    printable(error),
                     job_id,
                 ),
             )
 
-    def requeue(self) -> None:
+    def requeue(self, *, once: bool) -> None:
         """Put back what a dead worker left running; called by the only living one.
 
-        A job whose task says "once" fails instead: its device may have played it.
+        Args:
+            once: a job fails instead, as its device may have played it.
         """
-        with self._open() as base:
-            rows = base.execute("SELECT id, task FROM jobs WHERE state = 'running'").fetchall()
-            for job_id, task in rows:
-                once = json.loads(task).get("once", False)
-                base.execute(
-                    "UPDATE jobs SET state = ?, error = ? WHERE id = ?",
-                    ("failed" if once else "queued", _DIED if once else "", job_id),
-                )
+        with self._open() as base, base.transaction():
+            base.execute(
+                "UPDATE jobs SET state = ?, error = ? WHERE state = 'running'",
+                ("failed" if once else "queued", _DIED if once else ""),
+            )
 
     def busy(self) -> bool:
         """Whether any job has not ended."""
         with self._open() as base:
-            row = base.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1")
-            return row.fetchone() is not None
+            query = "SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1"
+            return bool(base.execute(query))
 
     def _field(self, column: str, job_id: str) -> Any:
         with self._open() as base:
-            row = base.execute(f"SELECT {column} FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
+            rows = base.execute(f"SELECT {column} FROM jobs WHERE id = ?", (job_id,))
+        if not rows:
             raise InputError(f"job {job_id!r} is unknown in queue {str(self.folder)!r}")
-        return row[0]
+        return rows[0][0]
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        base = sqlite3.connect(self.folder / NAME, timeout=30, isolation_level=None)
-        try:
-            # From the start, so that what is read still holds when something is written.
-            base.execute("BEGIN IMMEDIATE")
-            yield base
-            base.execute("COMMIT")
-        finally:
-            base.close()  # which rolls back what was not committed
+    def _open(self, *, fresh: bool = False) -> Database:
+        return Database(self.folder / NAME, _WHAT, _SCHEMA, 0, fresh=fresh)
+
+
+def _id(value: Any) -> str:
+    if not (isinstance(value, str) and 0 < len(value) <= _MOST_ID and value.isprintable()):
+        raise InputError(
+            f"a queued job has id {printable(repr(value), 60)}, expected a printable text of at "
+            f"most {_MOST_ID} characters"
+        )
+    return value
+
+
+def _read_task(text: Any) -> tuple[Setup, int, bool]:
+    """Setup, seed and doom of a job's task, as `Queue.add` writes it."""
+    what = "the task of a queued job"
+    if not isinstance(text, str):
+        raise InputError(f"{what} is a {type(text).__name__}, expected a text")
+    entries = Fields(parse_json(text, what), what)
+    task = Setup.read(entries), entries.integer("seed", 0, (1 << 62) - 1), entries.flag("doomed")
+    if not entries.missing("once"):  # of earlier versions, which believed it
+        entries.flag("once")
+    entries.done()
+    return task
+
+
+def _read_row(row: Row) -> Task:
+    _, ready, job_id, text, blob = row
+    if not isinstance(ready, float):
+        raise InputError(f"a queued job may start at a {type(ready).__name__}, expected a time")
+    setup, seed, doomed = _read_task(text)
+    if not isinstance(blob, bytes) or not 0 < len(blob) <= MOST_RUNS:
+        size = len(blob) if isinstance(blob, bytes) else math.nan
+        raise InputError(f"a queued job has {size} settings, expected 1 to {MOST_RUNS}")
+    settings = np.frombuffer(blob, dtype=np.uint8)
+    check_runs(settings, np.zeros(len(settings), dtype=np.uint8))
+    return Task(_id(job_id), setup, seed, doomed, settings)

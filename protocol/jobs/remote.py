@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
 from protocol.jobs.provider import Status, TransientError
 
@@ -83,7 +84,7 @@ class RemoteProvider:
 
     def reason(self, job_id: str) -> str:
         """Why a job failed, one line."""
-        return " ".join(self._ask(partial(self._client.reason, job_id)).split())
+        return printable(" ".join(self._ask(partial(self._client.reason, job_id)).split()))
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""
@@ -97,8 +98,8 @@ class RemoteProvider:
             if self._kept is None:
                 compiled = compilation.compile_for(backend.target, self._variant)
             else:
-                data = json.loads(self._kept)
-                placement = compilation.Placement(tuple(data["qubits"]), data["shape"], 0.0)
+                qubits, shape = _placement(self._kept, backend.target.num_qubits)
+                placement = compilation.Placement(qubits, shape, 0.0)
                 compiled = compilation.compile_at(backend.target, placement, self._variant)
             self._opened = backend, compiled
         return self._opened
@@ -110,7 +111,25 @@ class RemoteProvider:
         except InputError:
             raise
         except Exception as error:  # whatever the provider's package raises
-            line = " ".join(str(error).split()) or type(error).__name__
+            line = printable(" ".join(str(error).split())) or type(error).__name__
             if self._client.is_transient(error):
                 raise TransientError(line) from None
             raise InputError(f"provider of {self._name!r}: {line}") from None
+
+
+def _placement(kept: str, qubits: int) -> tuple[tuple[int, ...], str]:
+    """Qubits and shape that `prepare` kept in the ledger, which may have been received.
+
+    Raises:
+        InputError: no four different qubits of a processor with so many, or no such shape.
+    """
+    entries = Fields(parse_json(kept, "the ledger's placement"), "the ledger's placement")
+    chosen, shape = entries.list("qubits", 4), entries.choice("shape", "square", "line")
+    entries.done()
+    places = [q for q in chosen if type(q) is int and 0 <= q < qubits]
+    if len(chosen) != 4 or len(set(places)) != 4:
+        raise InputError(
+            f"the ledger's placement has qubits {printable(chosen, 60)}, expected four different "
+            f"ones in 0..{qubits - 1}"
+        )
+    return tuple(places), shape

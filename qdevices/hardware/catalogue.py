@@ -3,14 +3,18 @@
 `aer` or `aer:gate2=1e-3,readout=1e-2` is a simulator without limits of coupling,
 `fake:FakeSherbrooke` or `fake_sherbrooke` a snapshot of a real processor, `ibm:NAME` IBM
 hardware, and `python:MODULE:CALLABLE` whatever a Python callable without arguments returns: a
-`BackendV2` of any provider, or a `BaseSamplerV2`.
+`BackendV2` of any provider, or a `BaseSamplerV2`.  Opening such a name runs its code: it must
+come from the user, never from a file that was received.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -186,14 +190,14 @@ def _python_backend(name: str) -> Any:
     module_name, _, path = rest.partition(":")
     if not module_name or not path:
         raise InputError(f"backend {name!r} names no callable, expected python:MODULE:CALLABLE")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # a script beside the data is as good as an installed package
+    if not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
+        raise InputError(f"backend {name!r} is no Python name, expected python:MODULE:CALLABLE")
     try:
-        factory: Any = importlib.import_module(module_name)
-        for part in path.split("."):
-            factory = getattr(factory, part)
-        backend = factory()
+        with _current_folder_last(module_name.partition(".")[0]):
+            factory: Any = importlib.import_module(module_name)
+            for part in path.split("."):
+                factory = getattr(factory, part)
+            backend = factory()
     except (Exception, SystemExit) as error:  # whatever a stranger's code does, it is about this
         line = " ".join(str(error).split())
         raise InputError(
@@ -207,3 +211,29 @@ def _python_backend(name: str) -> Any:
             f"backend {name!r} is a {type(backend).__name__}, expected a BackendV2 or BaseSamplerV2"
         )
     return backend
+
+
+@contextlib.contextmanager
+def _current_folder_last(module: str) -> Iterator[None]:
+    """Let a module be found in the current folder too, for as long as this lasts.
+
+    A script beside the data is as good as an installed package, but the folder may hold a
+    `numpy.py` as well: it is looked at after everything that is installed, only if the module is
+    not installed itself, and no more once the backend is open.
+    """
+    here = str(Path.cwd())
+    if here in sys.path or module in sys.modules or _is_installed(module):
+        yield
+        return
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the module may have tidied up after itself
+            sys.path.remove(here)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is found without the current folder; a folder of its name is none."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None

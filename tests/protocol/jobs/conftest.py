@@ -28,6 +28,19 @@ QUICK = Patience(attempts=12, first_seconds=0.001, most_seconds=0.01)
 FILES = ("settings.npy", "outcomes.npy", "extractor_bits.bin", "output.bin")
 
 
+#: What a planted module writes when it is executed.
+WITNESS = "executed"
+
+
+def plant(folder, *modules, text=""):
+    """Put modules into a folder that leave a witness there as soon as they are executed."""
+    witness = folder / WITNESS
+    for name in modules:
+        code = f"from pathlib import Path\nPath({str(witness)!r}).write_text('')\n{text}"
+        (folder / f"{name}.py").write_text(code)
+    return witness
+
+
 class Laboratory:
     """Everything that the tests do with submitted runs; all share one queue and its worker."""
 
@@ -89,7 +102,7 @@ class Laboratory:
 def contents(root):
     """What a finished run folder says, without the times."""
     record = json.loads((root / "run.json").read_text())
-    del record["seconds"]
+    del record["seconds"], record["sha256"]
     return {"run.json": record, **{name: (root / name).read_bytes() for name in FILES}}
 
 

@@ -70,8 +70,8 @@ def test_ten_thousand_runs_killed_and_taken_up_again_equal_the_uninterrupted_one
 
     assert ksamp("collect", root, "--wait").status == 0
     ours, theirs = contents(root), contents(straight)
-    assert ours["run.json"]["inputs"].pop("device") == SHAKY
-    assert theirs["run.json"]["inputs"].pop("device") == LOCAL
+    assert ours["run.json"]["provenance"].pop("device") == SHAKY
+    assert theirs["run.json"]["provenance"].pop("device") == LOCAL
     assert ours == theirs
     assert ksamp("verify", root).status == 0
     queue = Queue(root / "queue")
@@ -173,8 +173,7 @@ def test_grouped_runs_are_labelled_everywhere_and_refused_by_certify(ksamp, stra
     assert "NOT FAITHFUL" in ksamp("jobs", root).out
     assert "NOT FAITHFUL" in ksamp("verify", root).out
     assert ksamp("verify", root, "--json").json["grouped"] is True
-    inputs = json.loads((root / "run.json").read_text())["inputs"]
-    assert (inputs["order"], inputs["faithful"]) == ("grouped", False)
+    assert json.loads((root / "run.json").read_text())["provenance"]["order"] == "grouped"
     # The same settings in the same places, answered by the same device in another order.
     assert (root / "settings.npy").read_bytes() == (straight / "settings.npy").read_bytes()
 
@@ -193,7 +192,7 @@ def test_grouped_runs_are_labelled_everywhere_and_refused_by_certify(ksamp, stra
 def test_certify_takes_a_faithful_run_folder_with_its_plan(ksamp, straight):
     answer = ksamp("certify", straight, "--json")
     assert answer.status == 0
-    assert answer.json["order"] == "recorded"
+    assert answer.json["order"] == "run"
     assert answer.json["output_bits"] == ksamp("collect", straight, "--json").json["output_bits"]
     both = ksamp("certify", straight, "--settings", "a.npy")
     assert (both.status, "cannot be given with --settings" in both.err) == (2, True)
@@ -211,7 +210,7 @@ def test_submit_takes_a_plan_that_was_written_before(ksamp, tmp_path):
     sent = ksamp("submit", *common, "--out", root, "--json")
     assert sent.status == 0
     assert sent.json["source_bits"]["first"] == 0
-    assert ksamp("collect", root, "--wait").status == 0
+    assert ksamp("collect", root, "--wait", "--source", f"file:{source}").status == 0
     assert ksamp("verify", root).status == 0
     used = sent.json["source_bits"]["next"]
     spent = ksamp("submit", *common, "--source-offset", used - 1, "--out", tmp_path / "b")

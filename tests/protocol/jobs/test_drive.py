@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from protocol.certify import certify
 from protocol.errors import InputError
+from protocol.folder import read_run
 from protocol.jobs.begin import redraw
 from protocol.jobs.drive import cancel, fetch, send
 from protocol.jobs.ledger import EXT, Ledger
@@ -16,8 +18,8 @@ from protocol.jobs.local import LocalSpec
 from protocol.jobs.provider import TransientError
 from protocol.jobs.queue import Queue
 from protocol.jobs.retry import Patience
+from protocol.provenance import Provenance
 from protocol.redraws import redraw_charge
-from protocol.run import judge, new_tally
 from protocol.verify import verify_folder
 from tests.protocol.jobs.conftest import QUICK, RUNS, contents
 
@@ -137,7 +139,7 @@ def test_a_failed_chunk_is_sent_again_only_with_fresh_settings_and_fresh_bits(
         old = ledger.settings(failed[0])
     found = laboratory.collect(root, redraw=True)
     assert found.result is not None
-    assert all(check.agrees for check in verify_folder(root))
+    assert verify_folder(root).agrees
     with Ledger(root) as ledger:
         assert not np.array_equal(old, ledger.settings(failed[0]))
         ranges = ledger.weak_bits()
@@ -151,12 +153,14 @@ def test_a_failed_chunk_is_sent_again_only_with_fresh_settings_and_fresh_bits(
             (len(ledger.settings(k)) * laboratory.plan.code.bits_per_run for k in failed),
             laboratory.plan.source_bits + laboratory.plan.extractor.source1_bits,
         )
-    record = json.loads((root / "run.json").read_text())
-    assert (record["inputs"]["redrawn"], record["inputs"]["redraws"]) == (failed, len(failed))
-    charge = redraw_charge(laboratory.plan.certificate.beta, 4, len(failed))
-    tally = new_tally(laboratory.plan)
-    tally.add(np.load(root / "settings.npy"), np.load(root / "outcomes.npy"))
-    assert found.result.verdict.score == judge(laboratory.plan, tally).score - charge
+    data = read_run(root).data
+    assert (data.provenance.redrawn, data.provenance.redraws) == (tuple(failed), len(failed))
+    assert data.provenance.chunks(laboratory.plan.runs) == 4
+    charge = redraw_charge(laboratory.plan, data.provenance)
+    assert charge > 0
+    undisturbed = dataclasses.replace(data, provenance=Provenance("run"))
+    score = certify(laboratory.plan, undisturbed).verdict.score
+    assert found.result.verdict.score == score - charge
     # Small as this run is, it cannot pay: an honest abort.
     assert "redrawn chunks cost" in found.result.verdict.reasons[0]
     assert (root / "settings.npy").read_bytes() != (uninterrupted / "settings.npy").read_bytes()

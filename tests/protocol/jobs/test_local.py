@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from protocol.errors import InputError
 from protocol.jobs.local import LocalProvider, LocalSpec
 from protocol.jobs.provider import TransientError
-from protocol.jobs.queue import Queue
+from protocol.jobs.queue import Queue, Setup
 from protocol.jobs.worker import play, work
 
-TASK = {"inner": "table", "variant": "static", "order": "run", "noise": "ideal", "seed": 5}
+SETUP, SEED = Setup("table", "static", "run", "ideal"), 5
 SETTINGS = np.arange(81, dtype=np.uint8)
 
 
@@ -21,19 +23,19 @@ def _queue(tmp_path):
 
 def test_a_job_that_a_dead_worker_left_running_is_run_again_with_the_same_outcomes(tmp_path):
     queue = _queue(tmp_path)
-    job = queue.add({**TASK, "doomed": False}, SETTINGS, "t", 0.0)
+    job = queue.add(SETUP, SEED, SETTINGS, "t")
     taken = queue.take()
     assert taken is not None
     assert taken.id == job
     assert queue.status(job) == "running"
-    work(queue.folder, idle_seconds=0.05)
+    work(queue.folder, SETUP, idle_seconds=0.05)
     assert queue.status(job) == "done"
-    assert np.array_equal(queue.outcomes(job), play(TASK, SETTINGS))
+    assert np.array_equal(queue.outcomes(job), play(SETUP, SEED, SETTINGS))
 
 
 def test_a_job_cancelled_while_it_runs_stays_cancelled(tmp_path):
     queue = _queue(tmp_path)
-    job = queue.add({**TASK, "doomed": False}, SETTINGS, "t", 0.0)
+    job = queue.add(SETUP, SEED, SETTINGS, "t")
     queue.take()
     queue.cancel(job)
     queue.finish(job, SETTINGS % 16)
@@ -42,22 +44,34 @@ def test_a_job_cancelled_while_it_runs_stays_cancelled(tmp_path):
 
 def test_a_job_does_not_start_before_its_latency(tmp_path):
     queue = _queue(tmp_path)
-    queue.add({**TASK, "doomed": False}, SETTINGS, "t", 3600.0)
+    queue.add(SETUP, SEED, SETTINGS, "t", 3600.0)
     assert queue.take() is None
     assert queue.busy()
 
 
+def test_jobs_are_played_in_the_order_in_which_they_were_queued(tmp_path):
+    queue = _queue(tmp_path)
+    first = queue.add(SETUP, SEED, SETTINGS, "t", 3600.0)
+    second = queue.add(SETUP, SEED, SETTINGS, "t")
+    assert queue.take() is None  # not the second, which could start
+    queue.cancel(first)
+    taken = queue.take()
+    assert taken is not None
+    assert taken.id == second
+
+
 def test_jobs_are_found_by_tag_in_the_order_of_their_arrival(tmp_path):
     queue = _queue(tmp_path)
-    ids = [queue.add(TASK, SETTINGS, tag, 0.0) for tag in ("a", "b", "a")]
+    ids = [queue.add(SETUP, SEED, SETTINGS, tag) for tag in ("a", "b", "a")]
     assert queue.find("a") == [ids[0], ids[2]]
     assert queue.find("c") == []
 
 
 def test_a_device_that_is_unknown_fails_the_job_with_its_reason(tmp_path):
     queue = _queue(tmp_path)
-    job = queue.add({**TASK, "inner": "no_such", "doomed": False}, SETTINGS, "t", 0.0)
-    work(queue.folder, idle_seconds=0.05)
+    unknown = replace(SETUP, inner="no_such")
+    job = queue.add(unknown, SEED, SETTINGS, "t")
+    work(queue.folder, unknown, idle_seconds=0.05)
     assert queue.status(job) == "failed"
     assert "no_such" in queue.error(job)
 

@@ -15,12 +15,12 @@ from protocol.jobs.collect import collect
 from protocol.jobs.drive import cancel, send
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.local import LocalProvider
-from protocol.jobs.queue import Queue
+from protocol.jobs.queue import Queue, Setup
 from protocol.jobs.remote import RemoteProvider
 from protocol.jobs.worker import work
 from protocol.plan import best_closed_form
 from qdevices.game import honest_table, losing_table
-from tests.protocol.jobs.conftest import QUICK, contents
+from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
 
 fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
 
@@ -33,7 +33,9 @@ RUN = (
 def worker_here(monkeypatch):
     """Jobs run in this process as soon as they are sent, which saves a start of Qiskit."""
     with monkeypatch.context() as patch:
-        patch.setattr(LocalProvider, "_work", lambda self: work(self._queue.folder, 0.001))
+        patch.setattr(
+            LocalProvider, "_work", lambda self: work(self._queue.folder, self._setup, 0.001)
+        )
         yield patch
 
 
@@ -74,7 +76,6 @@ def test_without_expect_the_plan_is_made_for_what_the_processor_reports(
 
 def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "mine.py").write_text(
         "from qiskit_ibm_runtime.fake_provider import FakeManilaV2\n"
         "class Backwards(FakeManilaV2):\n"
@@ -90,6 +91,7 @@ def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, mo
         "    from qiskit_aer import AerSimulator\n"
         "    return AerSimulator(seed_simulator=1)\n"
     )
+    plant(tmp_path, "numpy", "scipy", "sitecustomize")
     small = (
         *RUN,
         "--runs",
@@ -108,12 +110,13 @@ def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, mo
     assert (sent.status, sent.err) == (0, "")
     with Ledger(root) as ledger:
         while len(ledger.chunks("done")) < 2:
-            assert ksamp("collect", root).status == 4
+            assert ksamp("collect", root, "--backend", "python:mine:simulator").status == 4
             time.sleep(0.05)
         for chunk in ledger.chunks("done"):
             settings = ledger.settings(chunk.number)
             assert not losing_table()[settings, ledger.outcomes(chunk.number)].any()
     assert ksamp("cancel", root).status == 0
+    assert not (tmp_path / WITNESS).exists()
 
     wrong = tmp_path / "wrong"
     refused = ksamp("submit", "--backend", "python:mine:Backwards", "--out", wrong, *small)
@@ -130,20 +133,24 @@ def test_a_backend_that_cannot_be_opened_from_here_fails_no_chunk(ksamp, laborat
     )  # fmt: skip
     with Ledger(root) as ledger:
         ledger.keep_prepared("")
-        answer = ksamp("collect", root, "--wait")
+        answer = ksamp("collect", root, "--wait", "--backend", "python:elsewhere:make")
         assert (answer.status, "No module named 'elsewhere'" in answer.err) == (2, True)
         assert {chunk.state for chunk in ledger.chunks()} == {"planned"}
 
 
 def test_a_job_of_a_strangers_device_is_never_played_twice(tmp_path):
-    queue = Queue(tmp_path / "queue")
     settings = np.zeros(3, dtype=np.uint8)
-    jobs = [queue.add({"once": once}, settings, "t", 0.0) for once in (True, False)]
-    while queue.take():
-        pass
-    queue.requeue()
-    assert [queue.status(job) for job in jobs] == ["failed", "queued"]
-    assert "never played twice" in queue.error(jobs[0])
+    for inner, state, error in (
+        ("python:mine:make", "failed", "never played twice"),
+        ("table", "queued", ""),
+    ):
+        queue = Queue(tmp_path / state)
+        setup = Setup(inner, "static", "run", None)
+        job = queue.add(setup, 1, settings, "t")
+        assert queue.take() is not None
+        queue.requeue(once=setup.code)
+        assert queue.status(job) == state
+        assert error in queue.error(job)
 
 
 class Cloud:
@@ -223,10 +230,10 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
         with Ledger(root) as ledger:
             return RemoteProvider(cloud.client, "fake", "static", ledger.prepared())
 
-    first = collect(root, open_again, patience=QUICK)
+    first = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     assert Counter(chunk.state for chunk in first.chunks)["done"] == 2
     assert json.loads(Ledger(root).prepared())["shape"] == "line"
-    found = collect(root, open_again, patience=QUICK)
+    found = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     with Ledger(root) as ledger:
         for chunk in ledger.chunks("done"):
             settings = ledger.settings(chunk.number)
@@ -252,7 +259,11 @@ def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypa
     )
     for _ in range(2):  # for good: collecting again does not help
         with pytest.raises(InputError, match="known-answer circuit 'bit order'"):
-            collect(root, lambda job: RemoteProvider(cloud.client, "fake", "static", None))
+            collect(
+                root,
+                lambda job: RemoteProvider(cloud.client, "fake", "static", None),
+                backend="ibm:fake",
+            )
     assert set(cloud.sent) == {(job.prepare_tag,)}
 
 

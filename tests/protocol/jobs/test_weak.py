@@ -9,8 +9,9 @@ import pytest
 
 from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.weak import WeakBits, used_bits
+from protocol.jobs.weak import WeakBits
 from protocol.setting_code import default_code
+from protocol.used_bits import used_bits
 
 
 def _weak(name, seed=3):
@@ -50,7 +51,7 @@ def test_runs_on_the_same_file_use_different_bits(file, laboratory, tmp_path):
 def test_a_run_on_a_file_extracts_with_the_bits_after_its_settings(file, laboratory, tmp_path):
     plan, root = laboratory.plan, tmp_path / "run"
     laboratory.begin(root, source=f"file:{file}", source_offset=1_000)
-    found = laboratory.collect(root)
+    found = laboratory.collect(root, source=f"file:{file}")
     bits = np.unpackbits(np.frombuffer(file.read_bytes(), dtype=np.uint8))[1_000:]
     settings = plan.code.decode(bits[: plan.settings_bits])
     assert np.array_equal(np.load(root / "settings.npy"), settings)
@@ -76,7 +77,22 @@ def test_a_file_with_too_few_bits_left_says_so_before_anything_is_spent(file):
 
 
 def test_a_note_of_spent_bits_that_cannot_be_read_is_not_taken_for_none(file):
-    file.with_name("weak.bin.used.json").write_text(json.dumps({"format": "other"}))
+    note = file.with_name("weak.bin.used.json")
+    for said in (
+        {"format": "other"},
+        {"format": "ksamp-used-bits", "used_bits": -5},
+        {"format": "ksamp-used-bits", "used_bits": True},
+        {"format": "ksamp-used-bits", "used_bits": "5"},
+        {"format": "ksamp-used-bits", "used_bits": 5.0},
+        {"format": "ksamp-used-bits", "used_bits": 10**30},
+        {"format": "ksamp-used-bits", "used_bits": 5, "more": 1},
+        "x" * 10_000,
+    ):
+        note.write_text(json.dumps(said))
+        with pytest.raises(InputError, match="does not say how many bits are used"):
+            _weak(f"file:{file}").reserve(1)
+    note.unlink()
+    note.symlink_to("/dev/zero")
     with pytest.raises(InputError, match="does not say how many bits are used"):
         _weak(f"file:{file}").reserve(1)
 

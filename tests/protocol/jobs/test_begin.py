@@ -1,0 +1,56 @@
+"""The start of a run is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from protocol import files
+from protocol.errors import InputError
+from protocol.jobs.ledger import Ledger
+
+
+def test_a_begin_that_fails_leaves_nothing(laboratory, tmp_path, monkeypatch):
+    def fail(*_):
+        raise InputError("ledger cannot be used: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "create", fail)
+        with pytest.raises(InputError, match="disk is full"):
+            laboratory.begin(tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_begin_left_is_named_and_cleared_by_the_next_one(
+    laboratory, tmp_path, caplog
+):
+    left = tmp_path / ".run.partial-abc"
+    left.mkdir()
+    (left / "ledger.sqlite").write_text("half of it")
+    with caplog.at_level(logging.WARNING, "ksamp"):
+        laboratory.begin(tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert str(left) in caplog.text
+
+
+def test_a_folder_that_is_being_written_is_not_taken_for_a_leftover(
+    laboratory, tmp_path, monkeypatch
+):
+    create, found = Ledger.create, []
+
+    def watched(*arguments):
+        found.append(list(files.leftovers(tmp_path / "run")))
+        create(*arguments)
+
+    monkeypatch.setattr(Ledger, "create", watched)
+    laboratory.begin(tmp_path / "run")
+    assert found == [[]]
+
+
+def test_what_a_ledger_could_not_give_back_is_refused_before_bits_are_spent(laboratory, tmp_path):
+    with pytest.raises(InputError, match=r"has seed .*expected a whole number in 0"):
+        laboratory.begin(tmp_path / "run", seed=1 << 128)
+    with pytest.raises(InputError, match="has in_flight"):
+        laboratory.begin(tmp_path / "run", in_flight=1 << 40)
+    assert list(tmp_path.iterdir()) == []
