@@ -25,8 +25,9 @@ Row = tuple[Any, ...]
 _HEADER = b"SQLite format 3\x00"
 _ROLLBACK = b"\x01\x01"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
-#: Longest row that SQLite may hand out; settings and outcomes of a chunk have 20 MB together.
-_MOST_ROW_BYTES = 1 << 28
+#: Longest row that SQLite may hand out: its own default.  Settings and outcomes of a chunk have
+#: 20 MB together, extractor bits a byte each.
+_MOST_ROW_BYTES = 10**9
 _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",

@@ -29,7 +29,8 @@ from qdevices.noise import NoiseSpec
 T = TypeVar("T")
 
 NAME = "ledger.sqlite"
-VERSION = 1
+#: 1 numbered the outcomes of basis M7 in another order than the paper.
+VERSION = 2
 State = Literal["planned", "submitting", "submitted", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = (
     "planned", "submitting", "submitted", "done", "failed", "cancelled",

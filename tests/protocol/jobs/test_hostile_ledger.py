@@ -80,7 +80,7 @@ _TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON chunks BEGIN DELETE FROM weak_bits;
         ([("CREATE INDEX i ON chunks (start)",)], "has a index 'i', expected none"),
         ([("ALTER TABLE chunks ADD COLUMN more",)], "has no 'chunks'"),
         ([('CREATE TABLE "a\x1b[2J" (a)',)], "has a table 'a\\\\x1b[2J', expected none"),
-        ([("PRAGMA user_version = 2",)], "has version 2, expected 1"),
+        ([("PRAGMA user_version = 1",)], "has version 1, expected 2"),
         ([("PRAGMA journal_mode = WAL",)], "not in rollback mode"),
         ([("INSERT INTO about VALUES ('more', 1)",)], "unknown entry 'more'"),
         ([("DELETE FROM about",)], "is no JSON"),

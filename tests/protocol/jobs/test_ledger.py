@@ -40,7 +40,7 @@ def test_a_ledger_of_another_version_is_refused_with_both_versions(laboratory, t
     base = sqlite3.connect(tmp_path / "run" / NAME)
     base.execute("PRAGMA user_version = 9")
     base.close()
-    with pytest.raises(InputError, match="has version 9, expected 1"):
+    with pytest.raises(InputError, match="has version 9, expected 2"):
         Ledger(tmp_path / "run")
 
 
