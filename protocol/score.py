@@ -92,12 +92,6 @@ class ScoreCertificate:
         """Certified min-entropy in bits, except with probability 2**log2_failure."""
         return (score + log2_failure) / self.beta
 
-    @property
-    def digest(self) -> str:  # STUB
-        from protocol.document import digest
-
-        return digest({**self.to_json(), "epsilon": float(self.epsilon)})
-
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary: the closed form is named by its parameters."""
         return {
