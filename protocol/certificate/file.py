@@ -27,7 +27,7 @@ from protocol.score import ScoreCertificate
 from protocol.setting_code import SettingCode, check_epsilon
 from qdevices.game import N_JOINT, N_PAIRS
 
-FORMAT, VERSION = "ksamp-certificate", 1
+FORMAT, VERSION = "ksamp-certificate", 2
 KIND = "optimised"
 _LARGEST_PROOF_BYTES = 1 << 26
 
