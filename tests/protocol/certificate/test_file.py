@@ -293,6 +293,7 @@ def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
         (("certificate", "verify", path), "was edited"),
         (("certificate", "verify", tmp_path / "none"), "cannot be read"),
         (("certificate", "optimise", "--out", path), "exists"),
+        (("certificate", "optimise", "--out", tmp_path / "no" / "c.json"), "does not exist"),
         (("certificate", "optimise", "--epsilon", 0.5, "--out", "x"), "epsilon 0.5 is outside"),
         (("certificate", "optimise", "--runs", 0, "--out", "x"), "runs 0 is outside"),
         (("certificate", "optimise", "--noise", "pink=1", "--out", "x"), "not understood"),
