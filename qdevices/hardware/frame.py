@@ -7,11 +7,11 @@ relabelling too, ten remain: the identity and exp(iπ/4·P⊗Q) for the nine pai
 Of these one has all 18 rays maximally entangled and all bases at one gate: P = Q = Y.
 
 On a line the state comes with a CNOT-like Clifford W (`state`), so Bob measures W(V|v⟩)*, and both
-parties' frames must be good ones.  No Clifford V does that.  But there is one more good frame,
-in which all rays have concurrence 1/√3: exp(iπ/4·P⊗n·σ) on top of the first, n along a body
+parties' frames must be good ones.  No Clifford V does that.  But there are other good frames;
+in one all rays have concurrence 1/√3: exp(iπ/4·P⊗n·σ) on top of the first, n along a body
 diagonal of the Bloch sphere.  So one of Alice's qubits is turned by arccos(1/√3), a local gate
 that costs her nothing, and the nine bases cost one gate for Bob too: `search_line`.  A search of
-all of U(4) finds these two good frames and no other (`benchmarks/frames.py`).
+all of U(4) finds these two good frames and a third, of concurrence 1/3 (`benchmarks/frames.py`).
 
 Matrices act on a party's ququart, index 2·(first qubit) + (second qubit).
 """
@@ -39,7 +39,7 @@ FRAME_CLASS = "YY"
 #: On a line: Alice's qubit that is turned, the diagonal, and the axis to which it comes.
 LINE_TURN = (1, (1, 1, 1), "Z")
 #: Relabellings of the four outcomes up to local ones, which only flip a measured bit.
-_RELABELLINGS = (
+RELABELLINGS = (
     [0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2], [0, 1, 3, 2], [0, 2, 3, 1], [0, 3, 2, 1],
 )  # fmt: skip
 _EPS = 1e-9
@@ -91,7 +91,7 @@ def measurement(rays: Complex) -> tuple[int, Complex]:
     """
     flip = np.kron(PAULI["Y"], PAULI["Y"])
     found: list[tuple[int, Complex]] = []
-    for order in _RELABELLINGS:
+    for order in RELABELLINGS:
         duals = rays[order].conj()
         phases = list(np.pi / 4 * np.arange(8))
         spin = duals @ flip @ duals.T
