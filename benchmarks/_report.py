@@ -1,10 +1,11 @@
-"""What every benchmark prints first: machine, versions and the command that made the result."""
+"""What every benchmark prints first: command, commit, machine and versions."""
 
 from __future__ import annotations
 
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,9 +24,25 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def commit() -> str:
+    """The commit that is measured, and whether files differ from it."""
+    folder = Path(__file__).resolve().parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=, with changes"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
 def header(*packages: str) -> None:
     """Print the circumstances of a benchmark."""
     print(f"command   python {' '.join(sys.argv)}")
+    print(f"commit    {commit()}")
     print(f"machine   {processor()}, {os.cpu_count()} processors, {platform.system()}")
     versions = []
     for name in packages:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 from scipy.optimize import least_squares
 
-from qdevices.hardware.frame import PAULI, concurrence, unit_rays
+from qdevices.hardware.frame import PAULI, RELABELLINGS, concurrence, unit_rays
 
 Complex = NDArray[np.complex128]
 STARTS = 12
@@ -32,7 +32,6 @@ BASES = unit_rays()
 _ONE = [np.eye(2), *PAULI.values()]
 GENERATORS = np.array([np.kron(a, b) for a in _ONE for b in _ONE][1:])
 FLIP = np.kron(PAULI["Y"], PAULI["Y"])
-PAIRINGS = ([0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2])
 
 
 def random_unitary(rng: np.random.Generator) -> Complex:
@@ -54,8 +53,8 @@ def product_residual(x: NDArray[np.float64], start: Complex, rays: Complex) -> N
 def one_gate_residual(basis: Complex) -> NDArray[np.float64]:
     """(|tr γ|, |tr γ² + 4|)/2 of a basis, rows its rays, with the best phases and relabelling."""
     best: NDArray[np.float64] | None = None
-    for pairing in PAIRINGS:
-        duals = basis[pairing].conj()
+    for order in RELABELLINGS:
+        duals = basis[order].conj()
         spin = duals @ FLIP @ duals.T
         phases = np.pi / 4 * np.arange(8)
         if min(abs(spin[0, 3]), abs(spin[1, 2])) > 1e-6:

@@ -43,6 +43,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.document import Fields, digest
 from protocol.errors import InputError
 from protocol.setting_code import SettingCode, check_epsilon
 from qdevices.game import (
@@ -57,6 +58,8 @@ from qdevices.game import (
 #: Coefficients of (LP) in design 4.2 at u0 = (1,3): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
 S = 1 / 5
 C = 1 / 10
+#: Kinds of certificates.
+CLOSED_FORM, OPTIMISED = "closed-form", "optimised"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,22 @@ class ScoreCertificate:
         """Certified min-entropy in bits, except with probability 2**log2_failure."""
         return (score + log2_failure) / self.beta
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what determines the certificate, 64 hexadecimal digits.
+
+        Neither names nor notes count, nor how a file spells its numbers.
+        """
+        return digest(
+            {
+                "kind": self.kind,
+                "words": list(self.code.words),
+                "starred": self.code.starred,
+                "epsilon": float(self.epsilon) + 0.0,
+                "beta": float(self.beta),
+            }
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary: the closed form is named by its parameters."""
         return {
@@ -108,21 +127,17 @@ class ScoreCertificate:
         A table is trusted only with its proof, which is verified here (`certificate.file`).
 
         Raises:
-            InputError: missing or unusable entries, or a proof that does not hold.
+            InputError: missing, unusable or unknown entries, or a proof that does not hold.
         """
-        if not isinstance(data, Mapping):
-            raise InputError(f"the certificate is {data!r:.40}, expected a JSON object")
-        if data.get("kind") != "closed-form":
+        fields = Fields(data, "the certificate")
+        if fields.choice("kind", CLOSED_FORM, OPTIMISED) == OPTIMISED:
             from protocol.certificate.file import from_json
 
             return from_json(data)
-        try:
-            code = SettingCode.from_json(data["code"])
-            return closed_form(code, float(data["epsilon"]), float(data["beta"]))
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"the certificate is unusable: {error!r}") from None
+        code = SettingCode.from_json(fields.object("code"))
+        epsilon, beta = fields.number("epsilon", 0, 0.5), fields.number("beta", 0, 1)
+        fields.done()
+        return closed_form(code, epsilon, beta)
 
 
 def beta_limit(code: SettingCode, epsilon: float) -> float:
@@ -163,4 +178,4 @@ def closed_form(code: SettingCode, epsilon: float, beta: float) -> ScoreCertific
     log2_factors[:] = np.where(losing_table(), penalty[:, None], 0.0)
     log2_factors[STARRED_SETTING, starred_outcomes()] = np.log1p(beta * floor * S) / np.log(2)
     log2_factors.setflags(write=False)
-    return ScoreCertificate("closed-form", code, epsilon, beta, log2_factors)
+    return ScoreCertificate(CLOSED_FORM, code, epsilon, beta, log2_factors)

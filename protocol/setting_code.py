@@ -4,7 +4,7 @@ A code reads `bits_per_run` bits (first bit most significant) as a word and look
 setting pair.  An ε-Santha-Vazirani source chooses, for every bit and knowing all earlier ones,
 a probability between ½−ε and ½+ε; the extreme probabilities of a set of words over all such
 sources, and the extreme ratios ρ(u), follow from a recursion over the bit tree from the
-leaves (design 3).
+leaves (design 3, `sv_tree`).
 """
 
 from __future__ import annotations
@@ -18,18 +18,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from protocol.document import Fields, printable
 from protocol.errors import InputError
+from protocol.number_text import read_numbers
+from protocol.sv_tree import StarTree, sv_maximum, sv_ratio
 from qdevices.game import N_PAIRS, N_SETTINGS, STARRED_SETTING, pair_index
 
-MAX_BITS_PER_RUN = 20
+__all__ = [
+    "CANDIDATE_CODES",
+    "CODES",
+    "MAX_BITS_PER_RUN",
+    "SettingCode",
+    "check_epsilon",
+    "compact_code",
+    "default_code",
+    "full_code",
+    "joint_code",
+    "plain_code",
+    "product_code",
+    "sv_maximum",
+    "sv_ratio",
+]
+
+#: A code of so many bits is checked in a few seconds, whatever its words and ε are.
+MAX_BITS_PER_RUN = 16
+#: Longest name of a code.
+MOST_NAME = 64
+#: How much ρ is widened for rounding, and how much further if the exact check asks for it.
+_WIDER = (1e-12, 1e-9, 1e-6, 1e-3)
 
 
 def check_epsilon(epsilon: float) -> float:
-    """Return `epsilon` if 0 ≤ ε < ½.
+    """Return `epsilon` if it is a number with 0 ≤ ε < ½.
 
     Raises:
         InputError: otherwise.
     """
+    if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)):
+        raise InputError(f"epsilon is {printable(epsilon, 40)}, expected a number in [0, 0.5)")
     if not 0 <= epsilon < 0.5:  # also catches nan
         raise InputError(f"epsilon {epsilon} is outside [0, 0.5)")
     return epsilon
@@ -40,12 +66,13 @@ class SettingCode:
     """A map from words of weak bits to setting pairs.
 
     Attributes:
-        name: how the code is called on the command line and in files.
+        name: how the code is called on the command line and in files; at most 64 characters.
         words: setting pair 0..80 of each word, length 2**bits_per_run.
         starred: the setting pair u0 whose outcomes enter the extractor.
 
     Raises:
-        InputError: a number of words that is no power of two (or above 2**20), a setting
+        InputError: a name that cannot be printed on a line, words that are no tuple of ints (true
+            is none), a number of words that is no power of two (or above 2**16), a setting
             outside 0..80, or a starred pair that no word selects.
     """
 
@@ -54,6 +81,19 @@ class SettingCode:
     starred: int = STARRED_SETTING
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not 0 < len(self.name) <= MOST_NAME:
+            raise InputError(
+                f"setting code has name {printable(self.name, 40)!r}, expected a text of 1 to "
+                f"{MOST_NAME} characters"
+            )
+        if not self.name.isprintable():
+            raise InputError(f"the name of setting code {printable(self.name)!r} is not printable")
+        if type(self.words) is not tuple or type(self.starred) is not int:
+            raise InputError(
+                f"setting code {self.name!r} has words and starred pair of the types "
+                f"{type(self.words).__name__} and {type(self.starred).__name__}, expected a tuple "
+                "and an int"
+            )
         count = len(self.words)
         if count < 2 or count & (count - 1) or count > 2**MAX_BITS_PER_RUN:
             raise InputError(
@@ -61,9 +101,9 @@ class SettingCode:
                 f"to 2**{MAX_BITS_PER_RUN}"
             )
         for word, setting in enumerate(self.words):
-            if not 0 <= setting < N_PAIRS:
+            if type(setting) is not int or not 0 <= setting < N_PAIRS:
                 raise InputError(
-                    f"setting code {self.name!r} maps word {word} to {setting}, "
+                    f"setting code {self.name!r} maps word {word} to {printable(setting, 40)}, "
                     f"expected 0..{N_PAIRS - 1}"
                 )
         if self.starred not in self.words:
@@ -116,8 +156,11 @@ class SettingCode:
     def rho(self, epsilon: float) -> NDArray[np.float64]:
         """ρ(u) = sup over ε-SV sources of ν(u0)/ν(u), shape (81,); inf where u has no word.
 
-        Computed by Dinkelbach's iteration on the same tree recursion, then widened by 1e-12
-        so that rounding never makes it too small.
+        Computed by Dinkelbach's iteration on the same tree recursion, widened by 1e-12, and then
+        proved in whole numbers: for no ε-SV source is ν(u0)/ν(u) larger.
+
+        Raises:
+            InputError: ε outside [0, ½), or so near to ½ that the ratio cannot be computed.
         """
         return _rho(self, check_epsilon(epsilon))
 
@@ -143,67 +186,35 @@ class SettingCode:
         Raises:
             InputError: missing or unusable entries.
         """
-        try:
-            words = tuple(int(w) for w in data["words"].split())
-            return cls(str(data["name"]), words, int(data["starred"]))
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"setting code {data!r:.80} is unusable: {error!r}") from None
+        fields = Fields(data, "the setting code")
+        name, starred = fields.text("name", MOST_NAME), fields.integer("starred", 0, N_PAIRS - 1)
+        text = fields.text("words", 3 << MAX_BITS_PER_RUN)
+        fields.done()
+        return cls(name, tuple(read_numbers(text, "setting code's words", 0, N_PAIRS - 1)), starred)
 
 
 @lru_cache(maxsize=64)
 def _rho(code: SettingCode, epsilon: float) -> NDArray[np.float64]:
     # Cached, since an optimisation asks for the same ratios at every step.
-    star = (code.table == code.starred).astype(np.float64)
+    table = code.table
+    tree = StarTree(table, code.starred, epsilon)
+    star = (table == code.starred).astype(np.float64)
     result = np.full(N_PAIRS, np.inf)
-    for setting in np.flatnonzero(code.settings_used):
-        other = (code.table == setting).astype(np.float64)
-        result[setting] = sv_ratio(star, other, epsilon) * (1 + 1e-12)
+    for setting in (int(u) for u in np.flatnonzero(code.settings_used)):
+        if setting == code.starred:
+            continue
+        ratio = float(sv_ratio(star, (table == setting).astype(np.float64), epsilon))
+        for wider in _WIDER:
+            if tree.bounds(setting, widened := ratio * (1 + wider)):
+                result[setting] = widened
+                break
+        else:
+            raise InputError(
+                f"the weights of setting code {code.name!r} cannot be computed at epsilon {epsilon}"
+            )
     result[code.starred] = 1.0
     result.setflags(write=False)
     return result
-
-
-def sv_maximum(leaves: NDArray[Any], epsilon: Any) -> NDArray[Any]:
-    """Largest expectation of a function of the word over all ε-SV sources.
-
-    `leaves` has shape (..., 2**b), the value at each word; the result has shape (...).  Works
-    for floats and for object arrays of fractions.  The least expectation is minus the largest
-    of minus the function.
-    """
-    value = leaves
-    half = Fraction(1, 2) if value.dtype == object else 0.5
-    while value.shape[-1] > 1:
-        low, high = value[..., 0::2], value[..., 1::2]
-        value = (half + epsilon) * np.maximum(low, high) + (half - epsilon) * np.minimum(low, high)
-    return np.asarray(value[..., 0])
-
-
-def sv_ratio(numerator: NDArray[Any], denominator: NDArray[Any], epsilon: Any) -> Any:
-    """sup over ε-SV sources of E[numerator]/E[denominator], functions of the word, (2**b,) each.
-
-    Dinkelbach: from λ, let the source maximise E[numerator − λ·denominator] and take the ratio
-    that this source attains as the next λ; λ grows until it repeats, when it is the supremum
-    (finitely many deterministic lean patterns exist).  Exact for object arrays of fractions.
-    """
-    exact = numerator.dtype == object
-    half = Fraction(1, 2) if exact else 0.5
-    ratio = Fraction(0) if exact else 0.0
-    while True:
-        top, bottom = numerator, denominator
-        while len(top) > 1:
-            score = top - ratio * bottom
-            lean_high = score[1::2] > score[0::2]
-            up, down = half + epsilon, half - epsilon
-            weight_low = np.where(lean_high, down, up)
-            weight_high = np.where(lean_high, up, down)
-            top = weight_low * top[0::2] + weight_high * top[1::2]
-            bottom = weight_low * bottom[0::2] + weight_high * bottom[1::2]
-        improved = top[0] / bottom[0]
-        if improved <= ratio:
-            return ratio
-        ratio = improved
 
 
 def product_code(

@@ -51,7 +51,8 @@ RAYS: NDArray[np.int64] = np.array(
     dtype=np.int64,
 )
 
-#: The bases M1..M9 of eq 27 as 0-based ray indices, shape (9, 4).
+#: The bases M1..M9 of eq 27 as 0-based ray indices, shape (9, 4).  Outcome x is the x-th ray in the
+#: order of the paper, M7 = (v2, v9, v11, v18) included: a laboratory uses the paper's labels.
 BASES: NDArray[np.int64] = np.array(
     [
         [0, 1, 2, 3],
@@ -60,7 +61,7 @@ BASES: NDArray[np.int64] = np.array(
         [9, 10, 11, 12],
         [12, 13, 14, 15],
         [15, 16, 17, 0],
-        [17, 1, 8, 10],
+        [1, 8, 10, 17],
         [2, 4, 11, 13],
         [5, 7, 14, 16],
     ],

@@ -17,9 +17,9 @@
 | `file` | certificates as JSON, verified whenever they are read |
 | `shipped` | certificates that come with the package |
 
-Only `proof` has to be believed (with `setting_code` for the weak source): it takes a table and
-potentials from anywhere and decides in whole numbers. What a table is worth, `score` and `plan`
-say.
+Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and `setting_code`
+and `sv_tree` for the weak source): it takes a table and potentials from anywhere and decides in
+whole numbers. What a table is worth, `score` and `plan` say.
 
 Why the tables beat the closed form of design 4.2. (1) Credits and penalties follow the expected
 noise. (2) The closed form bounds the outcome's probability by the best guess, q^β ≤ g^β, and that

@@ -27,21 +27,25 @@ N_SLOTS = 2 * N_PAIRS * N_OUTCOMES
 
 @cache
 def slots() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Alice's and Bob's slot of every entry, (1296,) each."""
+    """Alice's and Bob's slot of every entry, (1296,) each, read-only."""
     u, x = np.divmod(np.arange(N_PAIRS * N_JOINT), N_JOINT)
     x1, x2 = np.divmod(x, N_OUTCOMES)
-    return N_OUTCOMES * u + x1, N_SLOTS // 2 + N_OUTCOMES * u + x2
+    alice, bob = N_OUTCOMES * u + x1, N_SLOTS // 2 + N_OUTCOMES * u + x2
+    for slot in (alice, bob):
+        slot.setflags(write=False)
+    return alice, bob
 
 
 @cache
 def zero_sum_classes() -> NDArray[np.int64]:
-    """For every slot its class 0..71 (party, own setting, outcome); each must sum to zero."""
+    """For every slot its class 0..71 (party, own setting, outcome); each must sum to 0."""
     result = np.empty(N_SLOTS, dtype=np.int64)
     for u in range(N_PAIRS):
         u1, u2 = divmod(u, N_SETTINGS)
         for x in range(N_OUTCOMES):
             result[N_OUTCOMES * u + x] = N_OUTCOMES * u1 + x
             result[N_SLOTS // 2 + N_OUTCOMES * u + x] = N_OUTCOMES * (N_SETTINGS + u2) + x
+    result.setflags(write=False)
     return result
 
 

@@ -29,13 +29,16 @@ at most
 If (B) ≤ 1 in every case, (P) holds.  ∎  All numbers are whole multiples of 2^−50 (potentials, α)
 or 2^−40 (F), powers and products are rounded up, and β is a multiple of 2^−20, so that p^{1+β}
 comes from whole square roots: the check is exact, with no tolerance anywhere.
+
+*Size.*  Tables and proofs come from anybody.  They are checked when they are built, before any
+arithmetic, so that every number in 64 bits stays far from where it would wrap (`_LARGEST`); what
+is larger is a Python int.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise
 from math import isqrt
 
@@ -44,27 +47,67 @@ from numpy.typing import NDArray
 
 from protocol.certificate.groups import Group, invariance_group
 from protocol.certificate.potentials import N_SLOTS, reduced_costs, slots, sums
-from protocol.setting_code import SettingCode
-from qdevices.game import N_JOINT, N_PAIRS
+from protocol.document import printable
+from protocol.setting_code import SettingCode, check_epsilon
+from qdevices.game import N_JOINT, N_PAIRS, N_SETTINGS
 
 #: F is a multiple of 2^−40, the grid of 2^−10, β of 2^−20, everything else of 2^−50.
 FACTOR_BITS, GRID_BITS, BETA_BITS, BITS = 40, 10, 20, 50
-_LARGEST_FACTOR = 2**12
+#: Largest β, and the largest factor that a table may hold.
+MOST_BETA, MOST_FACTOR = 4 << BETA_BITS, 2**12 << FACTOR_BITS
+#: Most points of a grid; with 16 outcomes a case each between two of them.
+MOST_POINTS = 64
+MOST_CASES = 1 + (MOST_POINTS - 1) * N_JOINT
+#: Largest size of a potential and of α, and the largest weight: 16.  A lower weight is sound.
+MOST_POTENTIAL = MOST_WEIGHT = 1 << (BITS + 4)
+
+# The largest size of every number that the check holds in int64, in units of 2^−50.
+_LARGEST = {
+    "class sum": N_SETTINGS * MOST_POTENTIAL,
+    "a + b": 2 * MOST_POTENTIAL,
+    "price a + b + α": 3 * MOST_POTENTIAL,
+    "w·(F − 1) off u0, where 0 ≤ F ≤ 1": MOST_WEIGHT,
+    "reduced cost": MOST_WEIGHT + 2 * MOST_POTENTIAL,
+    "sum of 80 reduced costs": (N_PAIRS - 1) * (MOST_WEIGHT + 2 * MOST_POTENTIAL),
+}
+assert max(_LARGEST.values()) < 1 << 63
+# In units of 2^−40.
+assert MOST_FACTOR + (1 << FACTOR_BITS) < 1 << 63
 
 
 class ProofError(ValueError):
     """A table, its weights or a case that does not satisfy what a certificate must."""
 
 
+def _outside(numbers: NDArray[np.int64], least: int, most: int) -> NDArray[np.bool_]:
+    """Which numbers are outside least..most: two comparisons, since |−2^63| wraps to −2^63."""
+    return np.asarray((numbers < least) | (numbers > most))
+
+
+def _own_array(numbers: object, what: str) -> NDArray[np.int64]:
+    """A read-only copy of an int64 array; nothing else is taken for one, as a cast might wrap."""
+    if type(numbers) is not np.ndarray or numbers.dtype != np.int64:
+        kind = getattr(numbers, "dtype", type(numbers).__name__)
+        raise ProofError(f"{what} are of type {kind}, expected an array of int64")
+    own = np.array(numbers, dtype=np.int64, order="C", copy=True)
+    own.setflags(write=False)
+    return own
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A score table in whole numbers.
+    """A score table in whole numbers; checked, as far as can be seen without a proof, when built.
 
     Attributes:
         code: the setting code; its starred pair is u0.
-        epsilon: largest ε of the sources covered.
+        epsilon: largest ε of the sources covered, a float.
         beta: β in units of 2^−20.
-        factors: F in units of 2^−40, shape (81, 16) int64.
+        factors: F in units of 2^−40, shape (81, 16) int64; a read-only copy of what is given.
+
+    Raises:
+        InputError: ε outside [0, ½).
+        ProofError: a value of another type or shape, β outside (0, 4], a factor below 0 or above
+            4096, or a credit at a pair other than u0.
     """
 
     code: SettingCode
@@ -72,26 +115,29 @@ class Table:
     beta: int
     factors: NDArray[np.int64]
 
-    def check(self) -> None:
-        """Check what can be seen without a proof.
-
-        Raises:
-            ProofError: β outside (0, 4], a negative factor, or a credit at a pair other than u0.
-        """
-        if not 0 < self.beta <= 4 << BETA_BITS:
-            raise ProofError(f"beta is {self.beta}/2^{BETA_BITS}, expected a number in (0, 4]")
-        if self.factors.shape != (N_PAIRS, N_JOINT):
-            raise ProofError(f"factors have shape {self.factors.shape}, expected (81, 16)")
-        if (bad := np.argwhere(self.factors < 0)).size:
-            raise ProofError(f"factor {_where(bad)} is negative")
-        if (bad := np.argwhere(self.factors > _LARGEST_FACTOR << FACTOR_BITS)).size:
-            raise ProofError(f"factor {_where(bad)} exceeds {_LARGEST_FACTOR}")
-        credits_off_star = self.factors > 1 << FACTOR_BITS
-        credits_off_star[self.code.starred] = False
-        if (bad := np.argwhere(credits_off_star)).size:
+    def __post_init__(self) -> None:
+        if not isinstance(self.code, SettingCode):
+            raise ProofError(f"code is of type {type(self.code).__name__}, expected a SettingCode")
+        # One kind of zero, so that equal tables have equal digests.
+        object.__setattr__(self, "epsilon", float(check_epsilon(self.epsilon)) + 0.0)
+        if type(self.beta) is not int or not 0 < self.beta <= MOST_BETA:
+            raise ProofError(
+                f"beta is {printable(self.beta, 40)}/2^{BETA_BITS}, expected a number in (0, 4]"
+            )
+        factors = _own_array(self.factors, "factors")
+        if factors.shape != (N_PAIRS, N_JOINT):
+            raise ProofError(f"factors have shape {factors.shape}, expected (81, 16)")
+        if (bad := np.argwhere(_outside(factors, 0, MOST_FACTOR))).size:
+            raise ProofError(
+                f"factor {_where(bad)} is negative or exceeds {MOST_FACTOR >> FACTOR_BITS}"
+            )
+        off_star = factors.copy()
+        off_star[self.code.starred] = 0
+        if (bad := np.argwhere(_outside(off_star, 0, 1 << FACTOR_BITS))).size:
             raise ProofError(
                 f"factor {_where(bad)} exceeds 1 at a pair other than the starred pair"
             )
+        object.__setattr__(self, "factors", factors)
 
 
 def _where(indices: NDArray[np.int64]) -> str:
@@ -100,50 +146,24 @@ def _where(indices: NDArray[np.int64]) -> str:
 
 
 def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
-    """w(u) of (W) in units of 2^−50, (81,) int64, proved exactly; 0 for pairs without a word.
+    """w(u) of (W) in units of 2^−50, (81,) int64, read-only; 0 for pairs without a word.
 
-    Floating-point ratios are rounded down, pairs with equally many words share the least of theirs
-    (so that the symmetries of the game survive the code), and then proved: the largest expectation
-    of w(u)·[word selects u0] − [word selects u] over all ε-SV sources must not be positive, in
-    whole numbers.
+    1/ρ(u) rounded down, with ρ(u) ≥ ν(u0)/ν(u) as `SettingCode.rho` proves it in whole numbers;
+    pairs with equally many words share the least of theirs, so that the symmetries of the game
+    survive the code.  At most 16.
 
     Raises:
-        ProofError: a weight that is too large (an error of the floating-point part).
+        InputError: ε outside [0, ½).
     """
-    return _setting_weights(code, epsilon)
-
-
-@lru_cache(maxsize=64)
-def _setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
     ratios, words = code.rho(epsilon), np.bincount(code.table, minlength=N_PAIRS)
     weights = np.zeros(N_PAIRS, dtype=np.int64)
     words[code.starred] = 0
     for count in np.unique(words[words > 0]):
         alike = words == count
-        weights[alike] = int((1 - 1e-9) / ratios[alike].max() * 2.0**BITS)
-    table, share = code.table, Fraction(epsilon)
-    for u in np.flatnonzero(weights):
-        leaves = np.zeros(len(table), dtype=object)
-        leaves[table == code.starred] = int(weights[u])
-        leaves[table == u] = -(1 << BITS)
-        if _scaled_maximum(leaves, share) > 0:
-            raise ProofError(f"weight of pair {u} exceeds what an SV source guarantees")
+        exact = (1 << BITS) / Fraction(float(ratios[alike].max()))
+        weights[alike] = min(exact.numerator // exact.denominator, MOST_WEIGHT)
     weights.setflags(write=False)
     return weights
-
-
-def _scaled_maximum(leaves: NDArray[np.object_], epsilon: Fraction) -> int:
-    """A positive multiple of the largest expectation over ε-SV sources, in whole numbers."""
-    high = epsilon.denominator + 2 * epsilon.numerator
-    low = epsilon.denominator - 2 * epsilon.numerator
-    while len(leaves) > 1:
-        left, right = leaves[0::2], leaves[1::2]
-        if not (left != right).any():
-            # No bit of information here: both branches are the same and the scale factors out.
-            leaves = left
-            continue
-        leaves = np.maximum(left, right) * high + np.minimum(left, right) * low
-    return int(leaves[0])
 
 
 def power_up(value: int, beta: int) -> int:
@@ -189,11 +209,10 @@ def cases(grid: tuple[int, ...], group: Group, starred: int) -> list[Case]:
     """The cases of a grid g_1 < … < g_K = 1 (units of 2^−10), one for each orbit of `group`.
 
     Raises:
-        ProofError: a grid that does not rise from above 0 to exactly 1.
+        ProofError: a grid that does not rise from above 0 to exactly 1, or of more than 64 points.
     """
+    _check_grid(grid)
     one = 1 << GRID_BITS
-    if not grid or grid[0] <= 0 or grid[-1] != one or any(a >= b for a, b in pairwise(grid)):
-        raise ProofError(f"grid {grid} does not rise from above 0 to {one}")
     start = N_JOINT * starred
     images = group[:, start : start + N_JOINT] - start
     representatives = np.unique(images.min(axis=0))
@@ -209,19 +228,48 @@ def cases(grid: tuple[int, ...], group: Group, starred: int) -> list[Case]:
     return result
 
 
+def _check_grid(grid: object) -> None:
+    one = 1 << GRID_BITS
+    if type(grid) is not tuple or any(type(point) is not int for point in grid):
+        raise ProofError(f"grid {printable(grid, 60)} is no tuple of whole numbers")
+    if not 0 < len(grid) <= MOST_POINTS:
+        raise ProofError(f"grid has {len(grid)} points, expected 1 to {MOST_POINTS}")
+    if grid[0] <= 0 or grid[-1] != one or any(a >= b for a, b in pairwise(grid)):
+        raise ProofError(f"grid {printable(grid, 60)} does not rise from above 0 to {one}")
+
+
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """Potentials and α for every case, in units of 2^−50.
+    """Potentials and α for every case, in units of 2^−50; types and sizes are checked when built.
 
     Attributes:
-        grid: g_1 < … < g_K = 2^10, in units of 2^−10.
-        potentials: (cases, 648) int64.
-        alpha: (cases,) int64.
+        grid: g_1 < … < g_K = 2^10, in units of 2^−10; at most 64 points.
+        potentials: (cases, 648) int64, each at most 16 in size; a read-only copy.
+        alpha: (cases,) int64, each at most 16 in size; a read-only copy.
+
+    Raises:
+        ProofError: a value of another type or shape or too large, or a malformed grid.
     """
 
     grid: tuple[int, ...]
     potentials: NDArray[np.int64]
     alpha: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check_grid(self.grid)
+        alpha = _own_array(self.alpha, "alpha")
+        potentials = _own_array(self.potentials, "potentials")
+        count = len(alpha) if alpha.ndim == 1 else 0
+        if not 0 < count <= MOST_CASES or potentials.shape != (count, N_SLOTS):
+            raise ProofError(
+                f"alpha and potentials have shapes {alpha.shape} and {potentials.shape}, expected "
+                f"(n,) and (n, {N_SLOTS}) for 1 to {MOST_CASES} cases"
+            )
+        for numbers in (alpha, potentials):
+            if _outside(numbers, -MOST_POTENTIAL, MOST_POTENTIAL).any():
+                raise ProofError("a potential is too large to be checked without overflow")
+        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "potentials", potentials)
 
 
 def table_group(table: Table) -> Group:
@@ -235,19 +283,12 @@ def case_values(table: Table, proof: Proof) -> list[int]:
     """(B) − 1 for every case, in units of 2^−50, rounded up; the proof holds if none is positive.
 
     Raises:
-        ProofError: a table or grid that is malformed, a number of cases that does not match, or
-            potentials whose sums are not zero.
+        ProofError: a number of cases that does not match, or potentials whose sums are not zero.
     """
-    table.check()
     starred = table.code.starred
     listed = cases(proof.grid, table_group(table), starred)
-    if proof.potentials.shape != (len(listed), N_SLOTS) or proof.alpha.shape != (len(listed),):
-        raise ProofError(
-            f"the proof has {len(proof.potentials)} cases, the table needs {len(listed)}"
-        )
-    limit = 1 << (BITS + 4)
-    if np.abs(proof.potentials).max() > limit or np.abs(proof.alpha).max() > limit:
-        raise ProofError("a potential is too large to be checked without overflow")
+    if len(proof.alpha) != len(listed):
+        raise ProofError(f"the proof has {len(proof.alpha)} cases, the table needs {len(listed)}")
     if (bad := np.argwhere(sums(proof.potentials))).size:
         raise ProofError(f"potentials of case {int(bad[0][0])} do not sum to zero")
     objective = tested_objective(table)

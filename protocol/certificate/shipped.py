@@ -6,11 +6,11 @@ verified when they are read, like any other certificate.  `benchmarks/make_shipp
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib import resources
 
 from protocol.certificate.file import TableCertificate, from_json
+from protocol.document import parse_json
 
 _FOLDER = "data/shipped"
 
@@ -30,7 +30,7 @@ def _names() -> tuple[tuple[float, str, str], ...]:
 @cache
 def _read(name: str) -> TableCertificate:
     text = resources.files("protocol.certificate").joinpath(f"{_FOLDER}/{name}").read_text("utf-8")
-    return from_json(json.loads(text))
+    return from_json(parse_json(text, f"shipped certificate {name!r}"))
 
 
 def shipped_certificates(epsilon: float) -> list[TableCertificate]:

@@ -22,7 +22,15 @@ from numpy.typing import NDArray
 
 from protocol.certificate.case_rows import LEAST_FACTOR, Rows, add_case, maximise, tangent_points
 from protocol.certificate.groups import invariance_group
-from protocol.certificate.proof import BETA_BITS, BITS, FACTOR_BITS, Table, cases, setting_weights
+from protocol.certificate.proof import (
+    BETA_BITS,
+    BITS,
+    FACTOR_BITS,
+    MOST_FACTOR,
+    Table,
+    cases,
+    setting_weights,
+)
 from protocol.setting_code import SettingCode
 from qdevices.game import N_JOINT, N_PAIRS
 from qdevices.symmetry import orbits
@@ -90,8 +98,8 @@ def best_table(
     idle = np.setdiff1d(np.arange(size), active)
     least[size + idle] = most[size + idle] = 0.0
     solution, _ = maximise(objective, rows, equations, np.column_stack([least, most]))
-    factors = np.floor((1 + power * solution[:size]) * 2**FACTOR_BITS).astype(np.int64)
-    table = np.maximum(factors, 0)[labels].reshape(N_PAIRS, N_JOINT)
+    factors = np.floor((1 + power * solution[:size]) * 2**FACTOR_BITS)
+    table = np.clip(factors, 0, MOST_FACTOR).astype(np.int64)[labels].reshape(N_PAIRS, N_JOINT)
     off_star = np.arange(N_PAIRS) != starred
     table[off_star] = np.minimum(table[off_star], 1 << FACTOR_BITS)
     return Table(code, epsilon, beta, table)

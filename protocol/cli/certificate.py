@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,9 @@ from protocol.cli import _options as options
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
+from protocol.document import printable
 from protocol.errors import InputError
+from protocol.files import check_new
 from protocol.plan import check_count, check_demands
 from protocol.setting_code import (
     CANDIDATE_CODES,
@@ -111,8 +112,7 @@ def optimise_command(
     if count is not None:
         check_demands(count, soundness, 0.5)
     chosen = _code(code_name, starred)
-    if Path(out).exists():
-        raise InputError(f"certificate file {out!r} exists, expected a new name")
+    check_new(out, "certificate file")  # before the minutes of work
     behaviour = expected_behaviour(noise)
     from protocol.certificate.code_search import search_codes
     from protocol.certificate.optimise import largest_noise, optimise_codes, optimised_certificate
@@ -192,15 +192,21 @@ def _text(data: dict[str, Any]) -> str:
         f"  beta          {data['beta']:.6g}",
         f"  proof         {data['cases']} cases",
     ]
-    about = data["about"]
+    about = data["about"]  # notes of whoever made it: any texts and numbers
     if "noise" in about:
-        runs = "infinitely many" if about.get("runs") is None else f"{about['runs']:,}"
-        lines.append(f"  made for      noise {about['noise']}, {runs} runs")
+        runs = about.get("runs")
+        count = "infinitely many" if runs is None else _number(runs, ",")
+        lines.append(f"  made for      noise {printable(about['noise'])}, {count} runs")
     if "score_rate_bits_per_run" in about:
         lines.append(
-            f"  rate          {about['score_rate_bits_per_run']:.5f} bits of min-entropy a run at "
-            "that noise"
+            f"  rate          {_number(about['score_rate_bits_per_run'], '.5f')} bits of "
+            "min-entropy a run at that noise"
         )
     if "output_bits" in data:
         lines.append(f"  output        {data['output_bits']:,} bits planned")
     return "\n".join(lines)
+
+
+def _number(value: object, form: str) -> str:
+    """A note as a number of this form, or as it is if it is none."""
+    return format(value, form) if isinstance(value, (int, float)) else printable(value)

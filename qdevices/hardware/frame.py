@@ -7,11 +7,11 @@ relabelling too, ten remain: the identity and exp(iπ/4·P⊗Q) for the nine pai
 Of these one has all 18 rays maximally entangled and all bases at one gate: P = Q = Y.
 
 On a line the state comes with a CNOT-like Clifford W (`state`), so Bob measures W(V|v⟩)*, and both
-parties' frames must be good ones.  No Clifford V does that.  But there is one more good frame,
-in which all rays have concurrence 1/√3: exp(iπ/4·P⊗n·σ) on top of the first, n along a body
+parties' frames must be good ones.  No Clifford V does that.  But there are other good frames;
+in one all rays have concurrence 1/√3: exp(iπ/4·P⊗n·σ) on top of the first, n along a body
 diagonal of the Bloch sphere.  So one of Alice's qubits is turned by arccos(1/√3), a local gate
 that costs her nothing, and the nine bases cost one gate for Bob too: `search_line`.  A search of
-all of U(4) finds these two good frames and no other (`benchmarks/frames.py`).
+all of U(4) finds these two good frames and a third, of concurrence 1/3 (`benchmarks/frames.py`).
 
 Matrices act on a party's ququart, index 2·(first qubit) + (second qubit).
 """
@@ -38,8 +38,10 @@ PAULI: dict[str, Complex] = {
 FRAME_CLASS = "YY"
 #: On a line: Alice's qubit that is turned, the diagonal, and the axis to which it comes.
 LINE_TURN = (1, (1, 1, 1), "Z")
-#: Outcomes that share their first bit, up to relabellings that are local or an exchange of qubits.
-_PAIRINGS = ([0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2])
+#: Relabellings of the four outcomes up to local ones, which only flip a measured bit.
+RELABELLINGS = (
+    [0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2], [0, 1, 3, 2], [0, 2, 3, 1], [0, 3, 2, 1],
+)  # fmt: skip
 _EPS = 1e-9
 
 
@@ -78,7 +80,8 @@ def measurement(rays: Complex) -> tuple[int, Complex]:
     The measurement is known up to relabelling and phases of the outcomes.  Phases modulo local
     ones are a single controlled phase; it is tried at multiples of π/4, and where tr γ, which has
     to vanish for one CNOT (Shende, Bullock and Markov 2004), can vanish.  Of the 24
-    relabellings three are different modulo local ones and the exchange of the two measured bits.
+    relabellings six are different modulo local ones; an exchange of the two measured bits is free
+    for the outcomes but not for the gates, so both of its sides are tried.
 
     Args:
         rays: shape (4, 4), one ray a row.
@@ -88,16 +91,33 @@ def measurement(rays: Complex) -> tuple[int, Complex]:
     """
     flip = np.kron(PAULI["Y"], PAULI["Y"])
     found: list[tuple[int, Complex]] = []
-    for pairing in _PAIRINGS:
-        duals = rays[pairing].conj()
+    for order in RELABELLINGS:
+        duals = rays[order].conj()
         phases = list(np.pi / 4 * np.arange(8))
         spin = duals @ flip @ duals.T
         if min(abs(spin[0, 3]), abs(spin[1, 2])) > _EPS:
             phases.append(float(np.angle(spin[1, 2] / spin[0, 3])))
         for phase in phases:
             unitary = np.array([1, 1, 1, np.exp(1j * phase)])[:, None] * duals
-            found.append((int(decomposer().num_basis_gates(unitary)), unitary))
+            found.append((least_cnots(unitary), unitary))
     return min(found, key=lambda pair: pair[0])
+
+
+def least_cnots(unitary: Complex) -> int:
+    """Least CNOTs of a two-qubit unitary, from its invariants (Shende, Bullock and Markov 2004).
+
+    Not `num_basis_gates` of Qiskit's decomposition, which is wrong for some where two choices of
+    the canonical parameters meet.
+    """
+    flip = np.kron(PAULI["Y"], PAULI["Y"])
+    special = unitary / np.linalg.det(unitary) ** 0.25
+    invariant = special @ flip @ special.T @ flip  # up to its sign, as the root is one of four
+    trace = np.trace(invariant)
+    if abs(abs(trace) - 4) < _EPS:
+        return 0
+    if abs(trace) < _EPS and np.allclose(invariant @ invariant, -np.eye(4), atol=_EPS):
+        return 1
+    return 2 if abs(trace.imag) < _EPS else 3
 
 
 @cache

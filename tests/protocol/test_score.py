@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -153,6 +156,43 @@ def test_json_round_trip_of_the_closed_form():
     closed = closed_form(default_code(), 0.02, 0.05)
     again = ScoreCertificate.from_json(closed.to_json())
     assert np.array_equal(again.log2_factors, closed.log2_factors)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "best"}, "has kind"),
+        ({"kind": 1}, "has kind"),
+        ({"epsilon": "0.02"}, "has epsilon"),
+        ({"epsilon": False}, "has epsilon"),
+        ({"epsilon": 0.5}, "outside"),
+        ({"beta": "0.05"}, "has beta"),
+        ({"beta": 0}, "beta 0.0 is outside"),
+        ({"beta": 1e-400}, "beta 0.0 is outside"),
+        ({"beta": 10**400}, "has beta"),
+        ({"code": None}, "has code"),
+        ({"more": 1}, "unknown entry"),
+    ],
+)
+def test_a_closed_form_is_read_strictly(change, message):
+    data = {**closed_form(default_code(), 0.02, 0.05).to_json(), **change}
+    with pytest.raises(InputError, match=message) as refusal:
+        ScoreCertificate.from_json(data)
+    assert str(refusal.value).isprintable()
+
+
+def test_digests_tell_certificates_apart_but_not_names():
+    closed = closed_form(default_code(), 0.02, 0.05)
+    assert re.fullmatch("[0-9a-f]{64}", closed.digest)
+    assert ScoreCertificate.from_json(closed.to_json()).digest == closed.digest
+    renamed = replace(default_code(), name="mine")
+    assert closed_form(renamed, 0.02, 0.05).digest == closed.digest
+    others = (
+        closed_form(default_code(), 0.03, 0.05),
+        closed_form(default_code(), 0.02, 0.06),
+        closed_form(plain_code(), 0.02, 0.05),
+    )
+    assert len({closed.digest, *(other.digest for other in others)}) == 4
 
 
 def test_a_table_without_a_proof_is_not_read():

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import protocol.setting_code as module
 from protocol.certificate.polytope import full_polytope, solve
 from protocol.errors import InputError
 from protocol.setting_code import (
     CODES,
     SettingCode,
+    check_epsilon,
     default_code,
     full_code,
     joint_code,
@@ -22,6 +24,7 @@ from protocol.setting_code import (
     sv_maximum,
     sv_ratio,
 )
+from protocol.sv_tree import StarTree
 from qdevices.game import STARRED_SETTING, losing_table, starred_event
 from qdevices.symmetry import setting_permutations, stabiliser
 
@@ -168,5 +171,78 @@ def test_bad_codes_and_epsilons_are_refused():
     for epsilon in (-0.1, 0.5, float("nan")):
         with pytest.raises(InputError, match="epsilon"):
             default_code().rho(epsilon)
-    with pytest.raises(InputError, match="unusable"):
+    with pytest.raises(InputError, match="no entry 'starred'"):
         SettingCode.from_json({"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "has name"),
+        ({"name": 5}, "has name"),
+        ({"name": "x" * 65}, "has name"),
+        ({"name": "a\nb"}, "not printable"),
+        ({"name": "\u202ea"}, "not printable"),
+        ({"words": [0, 1]}, "types list and int"),
+        ({"words": "01"}, "types str and int"),
+        ({"words": (0, True)}, "maps word 1 to True"),
+        ({"words": (0, 1.0)}, "maps word 1 to 1.0"),
+        ({"words": (0, np.int64(1))}, "maps word 1 to 1, expected"),
+        ({"words": (0,) * 2**17}, "131072 words"),
+        ({"starred": True}, "types tuple and bool"),
+        ({"starred": 0.0}, "types tuple and float"),
+    ],
+)
+def test_only_plain_values_make_a_code(change, message):
+    with pytest.raises(InputError, match=message):
+        SettingCode(**{"name": "x", "words": (0, 1), "starred": 0, **change})
+
+
+@pytest.mark.parametrize("epsilon", ["0.1", None, True, [0.1], 0.1j])
+def test_an_epsilon_is_a_number(epsilon):
+    with pytest.raises(InputError, match=r"epsilon is .*, expected a number"):
+        check_epsilon(epsilon)
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=16, max_size=16),
+    st.sampled_from([0.0, 0.01, 0.1, 0.37, 0.49, 0.4999999, 0.5 - 2**-54]),
+    st.floats(1e-13, 1e-3),
+)
+def test_the_exact_bound_on_ratios_is_that_of_fractions(words, epsilon, step):
+    """True at and above the exact supremum, false below it."""
+    code = _small_code(words)
+    tree = StarTree(code.table, words[0], epsilon)
+    exact = code.rho_exact(Fraction(epsilon))
+    for setting in set(words) - {words[0]}:
+        above, below = exact[setting] * Fraction(1 + step), exact[setting] * Fraction(1 - step)
+        assert tree.bounds(setting, above)
+        assert not tree.bounds(setting, below)
+        assert exact[setting] <= code.rho(epsilon)[setting]
+    assert not tree.bounds(50, 1e300)
+
+
+def test_ratios_near_one_half_are_found_or_refused_and_never_too_small():
+    """As (½−ε) comes near to 0 floating point loses the ratio; the exact check does not."""
+    for epsilon in (0.4999, 0.5 - 2**-40, 0.5 - 2**-54):
+        rho = full_code().rho(epsilon)
+        exact = full_code().rho_exact(Fraction(epsilon))
+        assert all(exact[u] <= rho[u] for u in exact)
+    tiny = np.zeros(2**20), np.zeros(2**20)
+    tiny[0][0] = tiny[1][-1] = 1.0
+    with pytest.raises(InputError, match="a probability vanishes"):
+        sv_ratio(*tiny, 0.5 - 2**-54)
+
+
+def test_a_ratio_that_rounding_makes_too_small_is_not_believed(monkeypatch):
+    """The exact check stands between the floating-point guess and every certificate."""
+    expected = default_code().rho(0.123)
+    monkeypatch.setattr(module, "sv_ratio", lambda *a: sv_ratio(*a) * (1 - 1e-10))
+    module._rho.cache_clear()
+    widened = default_code().rho(0.123)
+    assert ((expected < widened) & (widened < expected * (1 + 1e-8)))[1:2].all()
+    monkeypatch.setattr(module, "sv_ratio", lambda *a: sv_ratio(*a) / 2)
+    module._rho.cache_clear()
+    with pytest.raises(InputError, match="cannot be computed"):
+        default_code().rho(0.123)
+    module._rho.cache_clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,6 +19,38 @@ def test_bases_are_orthogonal_and_every_ray_lies_in_two():
         gram = game.RAYS[basis] @ game.RAYS[basis].T
         assert np.array_equal(gram, np.diag(np.diag(gram)))
     assert np.array_equal(np.bincount(game.BASES.ravel()), np.full(18, 2))
+
+
+#: Equation (27), copied from the paper: the rays of each basis, in order, by their labels.
+EQUATION_27 = """
+M1 = (v1, v2, v3, v4)      M2 = (v4, v5, v6, v7)      M3 = (v7, v8, v9, v10)
+M4 = (v10, v11, v12, v13)  M5 = (v13, v14, v15, v16)  M6 = (v16, v17, v18, v1)
+M7 = (v2, v9, v11, v18)    M8 = (v3, v5, v12, v14)    M9 = (v6, v8, v15, v17)
+"""
+
+
+def _papers_bases():
+    found = re.findall(r"M(\d) = \(v(\d+), v(\d+), v(\d+), v(\d+)\)", EQUATION_27)
+    return {int(basis): [int(ray) for ray in rays] for basis, *rays in found}
+
+
+def test_bases_are_the_papers_in_the_papers_order():
+    assert [(game.BASES[m - 1] + 1).tolist() for m in range(1, 10)] == [
+        _papers_bases()[m] for m in range(1, 10)
+    ]
+
+
+def test_a_device_that_answers_with_the_papers_labels_loses_no_round():
+    """The ideal state measured in the paper's bases: what can occur at all is never lost."""
+    papers, losing = _papers_bases(), game.losing_table()
+    psi = np.eye(4).ravel() / 2
+    for m1, m2 in product(range(1, 10), repeat=2):
+        occurs = [
+            abs(np.kron(game.RAYS[v - 1], game.RAYS[w - 1]) @ psi) > 1e-9
+            for v in papers[m1]
+            for w in papers[m2]
+        ]
+        assert not (losing[game.pair_index(m1, m2)] & occurs).any()
 
 
 def test_overlaps_agree_with_exact_fractions():

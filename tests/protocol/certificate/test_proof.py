@@ -15,6 +15,9 @@ from protocol.certificate.proof import (
     BITS,
     FACTOR_BITS,
     GRID_BITS,
+    MOST_FACTOR,
+    MOST_POTENTIAL,
+    Proof,
     ProofError,
     Table,
     case_values,
@@ -25,8 +28,9 @@ from protocol.certificate.proof import (
     verify,
 )
 from protocol.certificate.prove import chord_box, prove, prove_tight
+from protocol.errors import InputError
 from protocol.score import closed_form
-from protocol.setting_code import CODES, default_code, joint_code, sv_maximum
+from protocol.setting_code import CODES, SettingCode, default_code, joint_code, sv_maximum
 from qdevices.game import losing_table
 
 GRID = (512, 1024)
@@ -202,29 +206,95 @@ def test_malformed_tables_and_proofs_are_refused_with_the_reason(proved):
     def factors(setting, outcome, value):
         changed = table.factors.copy()
         changed[setting, outcome] = value
-        return replace(table, factors=changed)
+        return {"factors": changed}
 
     one = 1 << FACTOR_BITS
-    cells = [
+    for change, message in [
         (factors(5, 3, one + 1), r"factor \[5, 3\] exceeds 1 at a pair other"),
         (factors(5, 3, -1), r"factor \[5, 3\] is negative"),
-        (factors(2, 0, one << 13), r"factor \[2, 0\] exceeds 4096"),
-        (replace(table, beta=0), "beta is 0/2"),
-    ]
-    for changed, message in cells:
+        (factors(5, 3, -(2**63)), r"factor \[5, 3\] is negative"),
+        (factors(2, 0, (one << 12) + 1), r"factor \[2, 0\] is negative or exceeds 4096"),
+        ({"factors": table.factors[:80]}, "shape"),
+        ({"factors": table.factors.astype(np.uint64)}, "of type uint64, expected an array of int6"),
+        ({"factors": table.factors.astype(">i8")}, "of type >i8"),
+        ({"factors": table.factors.astype(float)}, "of type float64"),
+        ({"factors": table.factors.astype(object)}, "of type object"),
+        ({"factors": table.factors.tolist()}, "of type list"),
+        ({"factors": np.ma.masked_array(table.factors)}, "of type int64"),
+        ({"beta": 0}, "beta is 0/2"),
+        ({"beta": (4 << BETA_BITS) + 1}, "beta is"),
+        ({"beta": True}, "beta is True"),
+        ({"beta": 2.0}, "beta is 2.0"),
+        ({"beta": np.int64(5)}, "beta is 5"),
+        ({"code": "joint"}, "of type str, expected a SettingCode"),
+    ]:
         with pytest.raises(ProofError, match=message):
-            verify(changed, proof)
+            replace(table, **change)
+    for epsilon in (0.5, -1e-9, float("nan"), "0.1", True, None):
+        with pytest.raises(InputError, match="epsilon"):
+            replace(table, epsilon=epsilon)
+    assert np.copysign(1, replace(table, epsilon=-0.0).epsilon) == 1
     shifted = proof.potentials.copy()
     shifted[0, 0] += 1
     with pytest.raises(ProofError, match="case 0 do not sum to zero"):
         verify(table, replace(proof, potentials=shifted))
     with pytest.raises(ProofError, match="the table needs"):
         verify(table, replace(proof, potentials=proof.potentials[1:], alpha=proof.alpha[1:]))
-    with pytest.raises(ProofError, match="too large"):
-        verify(table, replace(proof, alpha=proof.alpha + (1 << 60)))
-    for grid in ((), (512,), (512, 512, 1024), (0, 1024)):
+    least = np.full_like(proof.alpha, -(2**63))
+    for change, message in [
+        ({"alpha": proof.alpha + (1 << 60)}, "too large"),
+        ({"alpha": least}, "too large"),
+        ({"alpha": np.full_like(least, -(1 << 54) - 1)}, "too large"),
+        ({"potentials": np.full_like(proof.potentials, -(2**63))}, "too large"),
+        ({"alpha": proof.alpha.astype(np.int32)}, "alpha are of type int32"),
+        ({"alpha": list(proof.alpha)}, "alpha are of type list"),
+        ({"alpha": proof.alpha[1:]}, "shapes"),
+        ({"alpha": proof.alpha[:, None]}, "shapes"),
+        ({"alpha": proof.alpha[:0], "potentials": proof.potentials[:0]}, "shapes"),
+        ({"potentials": proof.potentials[:, 1:]}, "shapes"),
+    ]:
+        with pytest.raises(ProofError, match=message):
+            replace(proof, **change)
+    many = (*range(1, 65), 1024)
+    floats, flags = (512.0, 1024), (True, 1024)
+    for grid in ((), (512,), (512, 512, 1024), (0, 1024), many, floats, flags, [512, 1024], None):
         with pytest.raises(ProofError, match="grid"):
-            verify(table, replace(proof, grid=grid))
+            replace(proof, grid=grid)
+
+
+def test_tables_and_proofs_keep_their_own_numbers(proved):
+    table, proof = proved
+    factors = table.factors.copy()
+    own = replace(table, factors=factors)
+    factors[2] = 0
+    assert np.array_equal(own.factors, table.factors)
+    for numbers in (own.factors, proof.alpha, proof.potentials, setting_weights(own.code, 0.1)):
+        with pytest.raises(ValueError, match="read-only"):
+            numbers[0] = 1
+
+
+def test_no_number_of_the_check_comes_near_to_wrapping():
+    """With every entry at its limit the int64 numbers are what Python's integers say."""
+    most, code = MOST_POTENTIAL, default_code()
+    factors = np.zeros((81, 16), dtype=np.int64)
+    factors[code.starred] = MOST_FACTOR
+    table = Table(code, 0.0, 1, factors)
+    # Class by class, pairs at +most and −most; one of the nine is 0.
+    signs = np.array([1, -1, 1, -1, 1, -1, 1, -1, 0])
+    grid = most * np.roll(signs, 3)[None, :].repeat(9, axis=0)
+    potentials = np.concatenate(
+        [grid.reshape(81, 1).repeat(4, axis=1).ravel(), grid.T.reshape(81, 1).repeat(4, 1).ravel()]
+    )
+    for alpha in (most, -most):
+        proof = Proof((1024,), potentials[None, :], np.array([alpha]))
+        exact = alpha - (1 << BITS)
+        for u in range(81):
+            a, b = int(potentials[4 * u]), int(potentials[324 + 4 * u])
+            if u == code.starred:
+                exact += 16 * max(0, (MOST_FACTOR << BITS >> FACTOR_BITS) - (a + b + alpha))
+            else:
+                exact -= int(setting_weights(code, 0.0)[u]) + a + b
+        assert case_values(table, proof) == [exact]
 
 
 @pytest.mark.parametrize(("epsilon", "excess"), [(0.0, 1e-8), (0.05, 1e-3)])
@@ -243,6 +313,12 @@ def test_the_closed_form_is_a_special_case(epsilon, excess):
     verify(table, proof)
     lowered = (factors - table.factors)[code.starred].max() / 2**FACTOR_BITS
     assert lowered <= 2 * excess
+
+
+def test_a_weight_is_at_most_sixteen_however_many_words_a_pair_has():
+    code = SettingCode("many", (2, *(0,) * 127), 2)
+    assert code.rho(0.0)[0] == pytest.approx(1 / 127)
+    assert setting_weights(code, 0.0)[0] == 16 << BITS
 
 
 def test_a_case_of_the_joint_code_tests_38_pairs():
