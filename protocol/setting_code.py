@@ -24,22 +24,6 @@ from protocol.number_text import read_numbers
 from protocol.sv_tree import StarTree, sv_maximum, sv_ratio
 from qdevices.game import N_PAIRS, N_SETTINGS, STARRED_SETTING, pair_index
 
-__all__ = [
-    "CANDIDATE_CODES",
-    "CODES",
-    "MAX_BITS_PER_RUN",
-    "SettingCode",
-    "check_epsilon",
-    "compact_code",
-    "default_code",
-    "full_code",
-    "joint_code",
-    "plain_code",
-    "product_code",
-    "sv_maximum",
-    "sv_ratio",
-]
-
 #: A code of so many bits is checked in a few seconds, whatever its words and ε are.
 MAX_BITS_PER_RUN = 16
 #: Longest name of a code.

@@ -30,7 +30,8 @@ from protocol.certificate.polytope import LinearProgramError
 from protocol.certificate.proof import BETA_BITS
 from protocol.certificate.table_program import best_table
 from protocol.plan import estimated_output
-from protocol.setting_code import SettingCode, sv_ratio
+from protocol.setting_code import SettingCode
+from protocol.sv_tree import sv_ratio
 from qdevices.game import N_PAIRS, STARRED_SETTING, pair_index
 from qdevices.symmetry import stabiliser
 

@@ -67,8 +67,8 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
     )
     if plan.extractor is not None:
         for k, sentence in enumerate(assumptions(plan, chunk)):
-            head = "  assumes      " if not k else ""
-            lines += wrap(sentence, 99, initial_indent=head or _INDENT, subsequent_indent=_INDENT)
+            head = "  assumes      - " if not k else f"{_INDENT}- "
+            lines += wrap(sentence, 99, initial_indent=head, subsequent_indent=f"{_INDENT}  ")
     return "\n".join(lines)
 
 

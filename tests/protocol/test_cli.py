@@ -515,7 +515,7 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(ksamp, tmp_pa
     for name in ("protocol.cli.plan.best_plan", "protocol.cli.certificate.expected_behaviour"):
         monkeypatch.setattr(name, work)
     (tmp_path / "file").write_text("precious")
-    for out in (tmp_path / "no" / "file", tmp_path / "file", tmp_path, "/dev/null", "a\0b"):
+    for out in (tmp_path / "no" / "file", tmp_path / "file", tmp_path, "/dev/null"):
         for command in (("plan",), ("certificate", "optimise")):
             answer = ksamp(*command, "--out", out)
             assert answer.status == 2, (command, out)

@@ -14,7 +14,8 @@ from scipy.sparse import lil_matrix
 
 from protocol.errors import InputError
 from protocol.score import C, S, ScoreCertificate, beta_limit, closed_form
-from protocol.setting_code import SettingCode, default_code, plain_code, sv_maximum
+from protocol.setting_code import SettingCode, default_code, plain_code
+from protocol.sv_tree import sv_maximum
 from qdevices.game import (
     STARRED_SETTING,
     honest_table,

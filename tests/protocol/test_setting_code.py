@@ -21,10 +21,8 @@ from protocol.setting_code import (
     full_code,
     joint_code,
     plain_code,
-    sv_maximum,
-    sv_ratio,
 )
-from protocol.sv_tree import StarTree
+from protocol.sv_tree import StarTree, sv_maximum, sv_ratio
 from qdevices.game import STARRED_SETTING, losing_table, starred_event
 from qdevices.symmetry import setting_permutations, stabiliser
 

@@ -36,7 +36,8 @@ from protocol.certificate.proof import (
 from protocol.certificate.shipped import _read
 from protocol.document import digest
 from protocol.errors import InputError
-from protocol.setting_code import SettingCode, compact_code, default_code, joint_code, sv_maximum
+from protocol.setting_code import SettingCode, compact_code, default_code, joint_code
+from protocol.sv_tree import sv_maximum
 from qdevices.game import N_PAIRS, pair_index
 
 ONE = 1 << FACTOR_BITS

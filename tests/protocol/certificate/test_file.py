@@ -114,7 +114,7 @@ _ROW = " ".join(["0"] * 16)
         (["proof", "potentials"], "!!!!", "potentials are unusable"),
         (["proof", "potentials"], "é" * 8, "potentials are unusable"),
         (["proof", "potentials"], "", "potentials are cut short"),
-        (["proof", "potentials"], "AAAA\nAAAA", "potentials are unusable"),
+        (["proof", "potentials"], "AAAA\nAAAA", "printable characters"),
         (["proof", "potentials"], _packed(b"abc"), "potentials are unusable"),
         (["proof", "potentials"], _packed(zlib.compress(b"")), "potentials have 0 bytes"),
         (["proof", "potentials"], _packed(zlib.compress(b"1234567")), "potentials have 7 bytes"),
@@ -138,7 +138,7 @@ _ROW = " ".join(["0"] * 16)
         (["beta", "numerator"], True, "numerator true"),
         (["beta", "log2_denominator"], 21, "log2_denominator 21"),
         (["code"], {"name": "x", "words": "1 2 3", "starred": 2}, "power of two"),
-        (["code", "name"], "x\x1b[2J", "not printable"),
+        (["code", "name"], "x\x1b[2J", "printable characters"),
         (["code", "name"], "x" * 65, "has name"),
         (["code", "name"], "", "has name"),
         (["code", "starred"], 2.0, "has starred"),
@@ -277,7 +277,9 @@ def test_the_command_optimises_verifies_and_runs(ksamp, tmp_path):
     # A run folder whose certificate was tampered with does not verify.
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     record["plan"]["certificate"]["epsilon"] = 0.03
-    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    del record["sha256"]
+    signed = {**record, "sha256": digest(record)}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(signed))
     refused = ksamp("verify", tmp_path / "run")
     assert refused.status == 3
     assert "the certificate was edited" in refused.out

@@ -30,7 +30,8 @@ from protocol.certificate.proof import (
 from protocol.certificate.prove import chord_box, prove, prove_tight
 from protocol.errors import InputError
 from protocol.score import closed_form
-from protocol.setting_code import CODES, SettingCode, default_code, joint_code, sv_maximum
+from protocol.setting_code import CODES, SettingCode, default_code, joint_code
+from protocol.sv_tree import sv_maximum
 from qdevices.game import losing_table
 
 GRID = (512, 1024)
