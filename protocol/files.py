@@ -12,7 +12,7 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -157,10 +157,11 @@ def partial_prefix(path: Path) -> str:
 
 def leftovers(path: Path) -> Iterator[Path]:
     """What killed processes left of writing `path`: its hidden names that nobody holds locked."""
-    prefix = partial_prefix(path)
+    # As `tempfile` makes them, and nothing else that somebody may have called so.
+    hidden = re.compile(re.escape(partial_prefix(path)) + r"[a-z0-9_]{8}(\.old)?")
     try:
         with os.scandir(path.absolute().parent) as entries:
-            found = sorted(entry.name for entry in entries if entry.name.startswith(prefix))
+            found = sorted(entry.name for entry in entries if hidden.fullmatch(entry.name))
     except OSError:
         return
     for name in found:
@@ -170,14 +171,12 @@ def leftovers(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove the unfinished files and folders of `leftovers`, and say so on the log."""
+    """Remove the unfinished files among `leftovers`, and say so on the log."""
     for left in leftovers(path):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
+        if left.is_file():
             with contextlib.suppress(OSError):
                 left.unlink()
-        log.warning("ksamp: removed %s, left by an interrupted run", printable(str(left)))
+                log.warning("ksamp: removed %s, left by an interrupted run", printable(str(left)))
 
 
 def hold(descriptor: int) -> None:

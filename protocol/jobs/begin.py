@@ -78,7 +78,6 @@ def begin(
         in_flight=in_flight,
     )
     Job.from_json(asdict(job))  # before any bits are spent
-    files.sweep(folder)
     first = weak.reserve(plan.source_bits, exactly=source_offset)
     last = first + plan.source_bits
     middle = first + plan.settings_bits

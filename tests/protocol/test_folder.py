@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocol import folder
+from protocol import files, folder
 from protocol.best_plan import best_plan
 from protocol.document import digest
 from protocol.errors import InputError
@@ -234,13 +234,28 @@ _write(Path(sys.argv[1]), plan, overwrite=True, seed=2)
 
 def test_an_old_run_that_was_only_moved_aside_is_put_back(tmp_path, plan, caplog):
     _, first = _write(tmp_path / "run", plan)
-    (tmp_path / "run").rename(tmp_path / ".run.partial-abc.old")
-    (tmp_path / ".run.partial-abc").mkdir()
-    (tmp_path / ".run.partial-abc" / "settings.npy").write_bytes(b"half")
+    (tmp_path / "run").rename(tmp_path / ".run.partial-abcdefgh.old")
+    (tmp_path / ".run.partial-abcdefgh").mkdir()
+    (tmp_path / ".run.partial-abcdefgh" / "settings.npy").write_bytes(b"half")
     assert folder.read_run(tmp_path / "run").record.sha256 == first
     assert _names(tmp_path) == ["run"]
     assert "removed" in caplog.text
     assert "moved" in caplog.text
+
+
+def test_what_only_looks_like_a_leftover_is_left_alone(tmp_path, plan):
+    _, first = _write(tmp_path / "run", plan)
+    kept = [".run.partial-mine", ".run.partial-ABCDEFGH", ".run.partial-abcdefgh.txt", "run.old"]
+    for name in kept:
+        (tmp_path / name).mkdir()
+    (tmp_path / ".run.partial-abcdefgh").write_text("a file where a folder is written")
+    folder.check_target(tmp_path / "run", overwrite=True)
+    files.check_new(tmp_path / "run2", "file")
+    assert _names(tmp_path) == sorted([*kept, ".run.partial-abcdefgh", "run"])
+    (tmp_path / "run").rename(tmp_path / ".run.partial-zzzzzzzz")  # complete, and never moved
+    files.check_new(tmp_path / "run", "plan file")
+    assert (tmp_path / ".run.partial-zzzzzzzz" / "run.json").exists()
+    assert folder.read_run(tmp_path / "run").record.sha256 == first
 
 
 def test_what_a_living_process_is_writing_is_left_alone(tmp_path, plan):
