@@ -6,40 +6,12 @@ certified stands anywhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
 from protocol.acceptance import Tally
 from protocol.errors import InputError
 from protocol.plan import Plan
-from protocol.provenance import Provenance
-from protocol.recorded import blocks
+from protocol.recorded import Recorded, blocks
 from protocol.run import BLOCK, Progress, Result, Sink, check_faithful, finish, new_tally
 from protocol.sources import Source
-
-
-@dataclass(frozen=True, eq=False)
-class Recorded:
-    """Runs as they were recorded.
-
-    Attributes:
-        settings: 9u1+u2, (n,) uint8, in run order.
-        outcomes: 4x1+x2, likewise.
-        provenance: how they came about.
-
-    Raises:
-        InputError: arrays of unequal length.
-    """
-
-    settings: NDArray[np.uint8]
-    outcomes: NDArray[np.uint8]
-    provenance: Provenance
-
-    def __post_init__(self) -> None:
-        if len(self.settings) != len(self.outcomes):
-            raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
 
 
 def certify(
@@ -64,8 +36,7 @@ def certify(
     Raises:
         InputError: another number of runs than planned, a value out of range, or as `run.finish`.
     """
-    check_faithful(data.provenance, allow_grouped)
-    check_count(plan, data)
+    check_recorded(plan, data, allow_grouped)
     if source is not None and plan.extractor is not None:
         source.expect(plan.extractor.source1_bits)
     tally = count(plan, data, sink, progress)
@@ -74,12 +45,13 @@ def certify(
     )
 
 
-def check_count(plan: Plan, data: Recorded) -> None:
-    """Check that there are as many runs as planned.
+def check_recorded(plan: Plan, data: Recorded, allow_grouped: bool = False) -> None:
+    """Check, without looking at the runs, that a plan can be applied to them.
 
     Raises:
-        InputError: there are more or fewer.
+        InputError: more or fewer runs than planned, or as `run.check_faithful`.
     """
+    check_faithful(data.provenance, allow_grouped)
     if len(data.settings) != plan.runs:
         raise InputError(
             f"the plan is for {plan.runs} runs, but {len(data.settings)} were recorded"

@@ -71,8 +71,7 @@ def parse_json(text: str | bytes, what: str) -> Any:
 
 def canonical(content: Any) -> bytes:
     """The one spelling of a JSON value that digests are taken of."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "surrogatepass")
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest(content: Any) -> str:

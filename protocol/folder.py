@@ -23,7 +23,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certify import Recorded
 from protocol.document import printable
 from protocol.errors import InputError
 from protocol.files import (
@@ -39,8 +38,9 @@ from protocol.files import (
     umask,
 )
 from protocol.marks import RECORD, holds_run
-from protocol.record import RunRecord, run_record
-from protocol.recorded import load_pair
+from protocol.provenance import Provenance
+from protocol.record import RunRecord, check_digest, run_record
+from protocol.recorded import Recorded, load_pair
 from protocol.run import Result
 
 SETTINGS = "settings.npy"
@@ -90,7 +90,7 @@ def recover(path: Path) -> None:
     for candidate in [p for p in left if p not in aside] + aside:
         with contextlib.suppress(OSError):
             name = printable(str(candidate))
-            whole = candidate.is_dir() and (candidate / RECORD).is_file()
+            whole = candidate.is_dir() and _is_complete(candidate)
             if whole and not path.exists():
                 candidate.rename(path)
                 log.warning("ksamp: moved %s to its name, as an interrupted run had meant", name)
@@ -99,6 +99,15 @@ def recover(path: Path) -> None:
             elif candidate.is_dir():
                 shutil.rmtree(candidate)
                 log.warning("ksamp: removed %s, left by an interrupted run", name)
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether the record, which a run writes last, is there and whole."""
+    try:
+        check_digest(read_json(folder / RECORD, "record", follow=False))
+    except InputError:
+        return False
+    return True
 
 
 def _make_staging(path: Path) -> Path:
@@ -116,7 +125,11 @@ def _check_replaceable(path: Path) -> None:
     present = {entry.name for entry in path.iterdir()}
     if not present:
         return
-    if not holds_run(path):
+    try:
+        recognised = holds_run(path)
+    except InputError:
+        recognised = False
+    if not recognised:
         raise InputError(f"{str(path)!r} is no run folder, so it is not overwritten")
     if foreign := sorted(present - {RECORD, *DATA}):
         raise InputError(
@@ -316,11 +329,19 @@ def read_run(path: str | Path) -> Stored:
     """Read a run folder, all of it checked against its digests.
 
     Raises:
-        InputError: no run folder, an edited record, or files that are missing, links, of the wrong
-            length or not what the record has digests of.
+        InputError: no run folder, an edited record, or as `read_data`.
+    """
+    return read_data(path, RunRecord.from_json(read_json_record(path)))
+
+
+def read_data(path: str | Path, record: RunRecord) -> Stored:
+    """Read the data of a run folder whose record was read.
+
+    Raises:
+        InputError: files that are missing, links, of the wrong length or not what the record has
+            digests of.
     """
     root = Path(path)
-    record = RunRecord.from_json(read_json_record(root))
     check_files(root, record)
     empty = np.empty(0, dtype=np.uint8)
     weak, output = empty, empty
@@ -329,6 +350,25 @@ def read_run(path: str | Path) -> Stored:
         output = read_bits(root / OUTPUT, record.plan.output_bits)
     pair = load_pair(root / SETTINGS, root / OUTCOMES, follow=False)
     return Stored(record, Recorded(*pair, record.provenance), weak, output)
+
+
+def read_recorded(settings: str | Path, outcomes: str | Path) -> Recorded:
+    """Runs from two `.npy` files; from a run folder they carry what its record says of them.
+
+    Raises:
+        InputError: as `load_pair`; files of which one lies in a run folder and the other does not,
+            or a run folder around them that is not as it was written.
+    """
+    around = {Path(file).resolve().parent for file in (settings, outcomes)}
+    if not any(holds_run(parent) for parent in around):
+        return Recorded(*load_pair(settings, outcomes), Provenance("recorded"))
+    if len(around) > 1:
+        raise InputError(
+            f"{str(settings)!r} and {str(outcomes)!r} are not of one run folder, expected both "
+            "from it, or copies outside"
+        )
+    provenance = read_run(around.pop()).data.provenance
+    return Recorded(*load_pair(settings, outcomes), provenance)
 
 
 def check_files(root: Path, record: RunRecord) -> None:

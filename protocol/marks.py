@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from protocol.errors import InputError
 from protocol.files import read_json
 
 #: The record of a run folder, and what its entry "format" says.
@@ -13,9 +13,12 @@ RUN_FORMAT = "ksamp-run"
 
 
 def holds_run(path: Path) -> bool:
-    """Whether there is the record of a run in this folder, of any version."""
-    try:
-        data = read_json(path / RECORD, "record", follow=False)
-    except InputError:
+    """Whether there is the record of a run in this folder, of any version.
+
+    Raises:
+        InputError: there is a file of that name that cannot be read, so that nobody can tell.
+    """
+    if not os.path.lexists(path / RECORD):
         return False
+    data = read_json(path / RECORD, "record", follow=False)
     return isinstance(data, dict) and data.get("format") == RUN_FORMAT

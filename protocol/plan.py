@@ -149,24 +149,20 @@ class Plan:
     def digest(self) -> str:
         """SHA-256 of all that the plan fixes, 64 hexadecimal digits.
 
-        The same on every machine and in every file that holds the plan: of what `to_json` gives
-        without the entries that follow from others, the certificate by its own digest.
+        The same on every machine and in every file that holds the plan; the certificate enters by
+        its own digest.
         """
-        fixed = {k: v for k, v in self.to_json().items() if k not in _DERIVED}
-        return digest({**fixed, "certificate": self.certificate.digest})
+        return digest({**self._fixed(), "certificate": self.certificate.digest})
 
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary for JSON files, from which `from_json` restores the plan."""
+    def _fixed(self) -> dict[str, Any]:
+        """The entries of a document that the others follow from, but for the certificate."""
         return {
             "runs": self.runs,
             "epsilon": self.epsilon,
             "soundness": self.soundness,
             "completeness": self.completeness,
-            "certificate": self.certificate.to_json(),
             "losing_limit": self.losing_limit,
-            "delta": self.delta,
             "event_least": self.event_least,
-            "mu1": self.mu1,
             "score_least": _finite(self.score_least),
             "capacity": self.capacity,
             "output_bits": self.output_bits,
@@ -176,10 +172,19 @@ class Plan:
             "expected_event": self.expected_event,
             "expected_score": _finite(self.expected_score),
             "expected_paper_event": self.expected_paper_event,
+            "reason": self.reason,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary for JSON files, from which `from_json` restores the plan."""
+        return {
+            **self._fixed(),
+            "certificate": self.certificate.to_json(),
+            "delta": self.delta,
+            "mu1": self.mu1,
             "soundness_log2": self.soundness_log2,
             "source_bits": self.source_bits,
             "theorem9": self.theorem9.to_json(),
-            "reason": self.reason,
         }
 
     @classmethod

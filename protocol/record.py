@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocol._version import __version__
 from protocol.document import Fields, digest
@@ -18,7 +18,9 @@ from protocol.errors import InputError
 from protocol.marks import RUN_FORMAT
 from protocol.plan import Plan
 from protocol.provenance import Provenance
-from protocol.run import Result
+
+if TYPE_CHECKING:  # a plan is read from a record without all that runs it
+    from protocol.run import Result
 
 #: 1 numbered the outcomes of basis M7 in another order than the paper, and had no digest.
 VERSION = 2
@@ -76,12 +78,14 @@ class RunRecord:
         return record
 
 
-def check_digest(data: Mapping[str, Any]) -> None:
+def check_digest(data: Any) -> None:
     """Check that a record is as it was written.
 
     Raises:
-        InputError: its digest does not match.
+        InputError: its digest does not match, or it is no record at all.
     """
+    if not isinstance(data, Mapping):
+        raise InputError("the record of the run is no JSON object")
     content = {key: value for key, value in data.items() if key != "sha256"}
     if data.get("sha256") != digest(content):
         raise InputError("the record of the run was edited: its SHA-256 digest does not match")

@@ -14,6 +14,7 @@ import os
 import re
 import tokenize
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,31 @@ from numpy.typing import NDArray
 from protocol.document import printable
 from protocol.errors import InputError
 from protocol.files import open_regular
+from protocol.provenance import Provenance
 from qdevices.game import N_OUTCOMES, N_SETTINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Runs as they were recorded.
+
+    Attributes:
+        settings: 9u1+u2, (n,) uint8, in run order.
+        outcomes: 4x1+x2, likewise.
+        provenance: how they came about.
+
+    Raises:
+        InputError: arrays of unequal length.
+    """
+
+    settings: NDArray[np.uint8]
+    outcomes: NDArray[np.uint8]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if len(self.settings) != len(self.outcomes):
+            raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
+
 
 _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
 _LABEL = re.compile("[0-9]{1,9}")

@@ -44,7 +44,8 @@ class Verdict:
         losing_rate: L_n.
         event_rate: S_n for the event that the certificate credits.
         paper_event_rate: S_n for the paper's own (u*, x*), for information.
-        score: Σ log₂F in bits, less what redrawn chunks cost.
+        score: Σ log₂F in bits, less `charge`.
+        charge: bits that redrawn chunks cost.
         min_entropy_bits: certified by the counted score, except with probability ε'; ≥ 0.
     """
 
@@ -55,6 +56,7 @@ class Verdict:
     event_rate: float
     paper_event_rate: float
     score: float
+    charge: float
     min_entropy_bits: float
 
 
@@ -68,6 +70,9 @@ class Result:
         output: the output bits, shape (m,) uint8; empty when not accepted.
         extractor_bits: the source's bits that the extractor used, (2r,) uint8; empty likewise.
         provenance: how the runs came about.
+
+    Raises:
+        InputError: output of a run that was not accepted, or of another length than planned.
     """
 
     plan: Plan
@@ -75,6 +80,17 @@ class Result:
     output: NDArray[np.uint8]
     extractor_bits: NDArray[np.uint8]
     provenance: Provenance
+
+    def __post_init__(self) -> None:
+        allowed = (0, self.plan.output_bits) if self.verdict.accepted else (0,)
+        if len(self.output) not in allowed or bool(len(self.output)) != bool(
+            len(self.extractor_bits)
+        ):
+            raise InputError(
+                f"{len(self.output)} bits of output from {len(self.extractor_bits)} bits, but the "
+                f"run is {'accepted' if self.verdict.accepted else 'not accepted'} and "
+                f"{self.plan.output_bits} bits were planned"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The result as a plain dictionary; every number is finite or null."""
@@ -138,6 +154,7 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
         event_rate=starred / plan.runs,
         paper_event_rate=tally.event_rate(paper_event()),
         score=score,
+        charge=charge,
         min_entropy_bits=max(0.0, certified),
     )
 
@@ -220,7 +237,9 @@ def finish(
 def check_faithful(provenance: Provenance, allow_grouped: bool) -> None:
     """Check that a certificate holds for runs of this provenance.
 
-    None holds for a device that knows its settings in advance, unless it has no memory.
+    None holds for a device that knows its settings in advance, unless it has no memory.  Who
+    allows that (`certify --allow-grouped`; whoever submitted with `--order grouped`) has said so,
+    and everything that comes of it is labelled by its provenance.
 
     Raises:
         InputError: grouped runs, unless `allow_grouped`.
@@ -265,6 +284,7 @@ def report_planned(plan: Plan) -> dict[str, Any]:
         event_rate=math.nan,
         paper_event_rate=math.nan,
         score=-math.inf,
+        charge=0.0,
         min_entropy_bits=plan.min_entropy_bits,
     )
     return {k: None if k in ("L", "S", "S_paper") else v for k, v in report(plan, verdict).items()}

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from protocol.errors import InputError
 from protocol.files import open_regular
-from protocol.marks import holds_run
 from protocol.setting_code import SettingCode, check_epsilon
 from protocol.used_bits import check_left, file_bits, reserve
 
@@ -223,11 +222,6 @@ class FileSource:
         self.name = f"file:{path}"
         open_regular(path, "source file").close()
         self._path = Path(path)
-        if holds_run(self._path.resolve().parent):
-            raise InputError(
-                f"source file {path!r} lies in a run folder, whose bits are used; expected fresh "
-                "bits of the source"
-            )
         self._offset = offset
         self._next = self._stop = 0
 

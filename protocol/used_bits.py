@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from protocol.document import Fields
 from protocol.errors import InputError
 from protocol.files import open_regular, read_json, write_file
+from protocol.marks import holds_run
 
 _FORMAT = "ksamp-used-bits"
 _MOST_BYTES = 4096
@@ -68,8 +69,8 @@ def reserve(path: Path, count: int, *, least: int = 0, exactly: int | None = Non
         exactly: the position, if the user gave it.
 
     Raises:
-        InputError: the file has too few bits left, `exactly` lies in the part that is spent, or
-            the claim cannot be written and no position was given.
+        InputError: the file has too few bits left or lies in a run folder, `exactly` is in the part
+            that is spent, or the claim cannot be written and no position was given.
     """
     with open_regular(path, "source file") as file:
         import fcntl
@@ -81,12 +82,19 @@ def reserve(path: Path, count: int, *, least: int = 0, exactly: int | None = Non
             write_file(used_file(path), text.encode(), "note", overwrite=True)
         except InputError as error:
             # Whoever gives the offset keeps the account.
-            if exactly is None and least == 0:
+            if exactly is None:
                 raise InputError(f"{error}; expected that, or --source-offset") from None
         return start
 
 
 def _start(path: Path, count: int, least: int, exactly: int | None, available: int) -> int:
+    if holds_run(path.resolve().parent):
+        raise InputError(
+            f"source file {str(path)!r} lies in a run folder, whose bits are used; expected fresh "
+            "bits of the source"
+        )
+    if exactly is not None and exactly < 0:
+        raise InputError(f"source offset {exactly} is negative, expected 0 or more")
     used = used_bits(path)
     if exactly is not None and exactly < used:
         raise InputError(

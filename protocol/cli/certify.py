@@ -11,7 +11,7 @@ import click
 
 from protocol import folder
 from protocol.best_plan import best_plan
-from protocol.certify import Recorded, certify, check_count
+from protocol.certify import certify, check_recorded
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._progress import ProgressBar
@@ -19,11 +19,10 @@ from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
 from protocol.errors import InputError
-from protocol.marks import holds_run
 from protocol.plan import Plan, check_demands
 from protocol.plan_file import read_plan
 from protocol.provenance import Provenance
-from protocol.recorded import load_csv, load_pair
+from protocol.recorded import Recorded, load_csv
 from protocol.run import check_faithful
 from protocol.setting_code import CODES, check_epsilon
 from protocol.sources import open_file
@@ -131,8 +130,7 @@ def command(
         with ProgressBar() as progress:
             data = Recorded(*load_csv(csv_file, progress), Provenance("recorded"))
     elif csv_file is None and settings is not None and outcomes is not None:
-        provenance = _provenance_of(settings, outcomes)
-        data = Recorded(*load_pair(settings, outcomes), provenance)
+        data = folder.read_recorded(settings, outcomes)
     else:
         raise InputError("expected either --settings with --outcomes, or --csv, or a run folder")
     check_faithful(data.provenance, allow_grouped)
@@ -166,7 +164,7 @@ def command(
                 completeness=completeness,
                 progress=progress,
             )
-    check_count(plan, data)
+    check_recorded(plan, data, allow_grouped)
     source = None if source_bits is None else open_file(source_bits, source_offset)
     planned = plan_file is not None or kept is not None
     data = replace(
@@ -203,20 +201,3 @@ def command(
     if order == "grouped" and not as_json:
         click.echo(NOT_FAITHFUL)
     return 0 if result.verdict.accepted else 3
-
-
-def _provenance_of(settings: str, outcomes: str) -> Provenance:
-    """What the run folder around these files says of them; "recorded" if there is none.
-
-    Raises:
-        InputError: a run folder around one of them that is edited or not the other's.
-    """
-    around = {Path(file).resolve().parent for file in (settings, outcomes)}
-    if not any(holds_run(parent) for parent in around):
-        return Provenance("recorded")
-    if len(around) > 1:
-        raise InputError(
-            f"{settings!r} and {outcomes!r} are not of one run folder, expected both from it, or "
-            "copies outside"
-        )
-    return folder.read_run(around.pop()).data.provenance

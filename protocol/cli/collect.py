@@ -18,7 +18,6 @@ from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
 from protocol.jobs.named import collect_command
-from protocol.redraws import redraw_charge
 
 #: A day, in seconds.
 _LONGEST_POLL = 86_400
@@ -95,12 +94,12 @@ def command(
     if found.result is None:
         return _unfinished(found, folder, as_json)
     order = found.job.order
-    redraws = sum(chunk.attempt for chunk in found.chunks)
+    redraws = found.result.provenance.redraws
     extra = {"seed": found.job.seed, "order": order, "faithful": order == "run"}
     extra["redraws"] = redraws
     show(found.result.plan, found.result, folder, as_json, extra, found.digest)
     if redraws and not as_json:
-        charge = redraw_charge(found.result.plan, found.result.provenance)
+        charge = found.result.verdict.charge
         click.echo(
             f"{redraws} redrawn chunk{'s' * (redraws > 1)} cost {charge:.2f} bits of the score, as "
             "whoever fails a chunk chooses which try counts."

@@ -10,7 +10,7 @@ from protocol import folder as run_folder
 from protocol.cli import _options as options
 from protocol.diagnose import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
 from protocol.errors import InputError
-from protocol.recorded import Runs, load_csv, load_pair
+from protocol.recorded import Runs, load_csv
 
 _SHOWN = 8
 CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every certificate."
@@ -71,7 +71,8 @@ def _load(
     ):
         raise InputError("expected either DIR, or --settings with --outcomes, or --csv")
     if settings is not None and outcomes is not None:
-        return load_pair(settings, outcomes), None
+        data = run_folder.read_recorded(settings, outcomes)
+        return (data.settings, data.outcomes), data.provenance.order
     if csv_file is not None:
         return load_csv(csv_file), None
     assert folder is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certify import Recorded, certify
+from protocol.certify import certify
 from protocol.errors import InputError
 from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
@@ -23,6 +23,7 @@ from protocol.jobs.retry import Patience
 from protocol.jobs.weak import WeakBits
 from protocol.plan import Plan
 from protocol.provenance import Provenance
+from protocol.recorded import Recorded
 from protocol.run import Progress, Result
 
 _FIRST_WAIT_SECONDS = 0.05
@@ -103,8 +104,8 @@ def collect(
         with Lock(root / NAME):
             if is_published(root):
                 return Collected(job, tuple(ledger.chunks()), False, *read_result(root))
-            failed = bool(ledger.chunks("failed", "cancelled"))
-            if not ledger.cancelled and (ledger.chunks(*ON_THE_WAY) or (redraw and failed)):
+            failed = bool(ledger.count("failed", "cancelled"))
+            if not ledger.cancelled and (ledger.count(*ON_THE_WAY) or (redraw and failed)):
                 require_backend(job.backend, backend)
             _check_extractor_bits(ledger, plan)
             if not ledger.cancelled and ledger.extractor_bits() is None:
@@ -113,11 +114,11 @@ def collect(
             for anew in (False, True) if redraw else (False,):
                 if anew and not begin.redraw(ledger, plan, weak_bits(job, plan)):
                     break
-                if ledger.cancelled or not ledger.chunks(*ON_THE_WAY):
+                if ledger.cancelled or not ledger.count(*ON_THE_WAY):
                     continue
                 opened = opened or provider(job)
                 _until_done(ledger, opened, wait, poll_seconds, observer, patience, progress)
-            if len(ledger.chunks("done")) < len(ledger.chunks()):
+            if ledger.count("done") < ledger.count():
                 return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)
             result, digest = _conclude(root, ledger, plan, observer, progress)
         return Collected(job, tuple(ledger.chunks()), False, result, digest)
@@ -139,7 +140,7 @@ def _check_extractor_bits(ledger: Ledger, plan: Plan) -> None:
             raise InputError(
                 f"the ledger has {found} bits for the extractor, expected {needed} as in its plan"
             )
-    if kept is not None and len(ledger.chunks("done")) < len(ledger.chunks()):
+    if kept is not None and ledger.count("done") < ledger.count():
         raise InputError("the ledger has read bits for the extractor before all chunks were done")
 
 
@@ -159,10 +160,10 @@ def _until_done(
         if not wait:  # what was fetched may have made room
             send(ledger, provider, observer=observer, patience=patience)
             return
-        if not waiting and not ledger.chunks("planned", "submitting"):
+        if not waiting and not ledger.count("planned", "submitting"):
             return
         if progress is not None:
-            progress("chunks", len(ledger.chunks("done")), len(ledger.chunks()))
+            progress("chunks", ledger.count("done"), ledger.count())
         time.sleep(pause)
         pause = min(2 * pause, poll_seconds)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from protocol.acceptance import check_runs
 from protocol.errors import InputError
-from protocol.jobs.ledger import Chunk, Ledger
+from protocol.jobs.ledger import ON_THE_WAY, Chunk, Ledger
 from protocol.jobs.provider import Provider
 from protocol.jobs.retry import Patience
 
@@ -55,7 +55,7 @@ def send(
         ledger.keep_prepared(kept)
         observer("known answers right")
     if job.in_flight is not None:
-        chunks = chunks[: max(0, job.in_flight - len(ledger.chunks("submitted")))]
+        chunks = chunks[: max(0, job.in_flight - ledger.count("submitted"))]
     for chunk in chunks:
         ledger.mark(chunk, "submitting")
         observer(f"before submit {chunk.number}")
@@ -143,7 +143,7 @@ def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = No
     """
     patience = patience or Patience()
     ledger.cancel()
-    chunks = ledger.chunks("planned", "submitting", "submitted")
+    chunks = ledger.chunks(*ON_THE_WAY)
     for chunk in chunks:
         jobs = [] if chunk.job_id is None else [chunk.job_id]
         if chunk.state == "submitting" or chunk.repeated:

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -109,7 +110,7 @@ class Job:
         sequence = np.random.SeedSequence(self.seed, spawn_key=(1, number, attempt))
         return int(sequence.generate_state(1, np.uint64)[0]) >> 2
 
-    @property
+    @cached_property
     def runs(self) -> int:
         """Runs in all, as the plan has them."""
         return Fields(self.plan, "the ledger's plan").integer("runs", 1, MAX_RUNS)
@@ -185,6 +186,10 @@ class Chunk:
     repeated: int
 
 
+_ROW = (
+    "number, start, stop, attempt, state, tag, job_id, note, repeated, "
+    "typeof(settings), length(settings), typeof(outcomes), length(outcomes)"
+)
 _COLUMNS = (
     "number", "start", "stop", "attempt", "state", "tag", "job_id", "note", "repeated",
     "type of settings", "length of settings", "type of outcomes", "length of outcomes",
@@ -215,7 +220,7 @@ class Ledger:
                 raise InputError(f"{self._name} has an unknown entry {key!r}")
             text = self._about("job", str) or ""
             self.job = Job.from_json(parse_json(text, f"the job of {self._name}"))
-            self.chunks()
+            self._check_chunks()
             self.weak_bits()
         except BaseException:
             self._base.close()
@@ -262,11 +267,24 @@ class Ledger:
 
     def chunks(self, *states: State) -> list[Chunk]:
         """All chunks in run order, or those in one of these states."""
+        wanted = states or STATES
+        marks = ",".join("?" * len(wanted))
         rows = self._base.execute(
-            "SELECT number, start, stop, attempt, state, tag, job_id, note, repeated, "
-            "typeof(settings), length(settings), typeof(outcomes), length(outcomes) "
-            "FROM chunks ORDER BY number LIMIT ?",
-            (self.job.chunks + 1,),
+            f"SELECT {_ROW} FROM chunks WHERE state IN ({marks}) ORDER BY number", wanted
+        )
+        return [self._chunk(row[0], row) for row in rows]
+
+    def count(self, *states: State) -> int:
+        """How many chunks there are, or are in one of these states."""
+        wanted = states or STATES
+        marks = ",".join("?" * len(wanted))
+        query = f"SELECT count(*) FROM chunks WHERE state IN ({marks})"
+        return int(self._base.execute(query, wanted)[0][0])
+
+    def _check_chunks(self) -> None:
+        """Look at all chunks together, once: later only this process changes them."""
+        rows = self._base.execute(
+            f"SELECT {_ROW} FROM chunks ORDER BY number LIMIT ?", (self.job.chunks + 1,)
         )
         if len(rows) != self.job.chunks:
             raise InputError(
@@ -276,7 +294,6 @@ class Ledger:
         ids = [chunk.job_id for chunk in chunks if chunk.job_id is not None]
         if len(set(ids)) < len(ids):
             raise InputError(f"{self._name} has one job for two chunks, expected one for each")
-        return [chunk for chunk in chunks if chunk.state in (states or STATES)]
 
     def _chunk(self, number: int, row: Row) -> Chunk:
         """A chunk's row, if it is one that this ledger can hold."""

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from protocol import folder
-from protocol.certify import Recorded, certify
+from protocol.certify import certify
 from protocol.errors import InputError
 from protocol.files import sync
 from protocol.jobs.drive import Observer, unobserved
 from protocol.marks import RECORD
+from protocol.recorded import Recorded
 from protocol.run import Result
 
 _STAGING = ".publishing"
@@ -78,7 +79,8 @@ def read_result(root: Path) -> tuple[Result, str]:
     """The result of a finished run and its record's digest; nothing is extracted again.
 
     Raises:
-        InputError: no finished run, or files that are not what its record says.
+        InputError: no finished run, files that are not what its record says, or output of runs
+            that are not accepted.
     """
     stored = folder.read_run(root)
     judged = certify(stored.record.plan, stored.data, allow_grouped=True)

@@ -268,8 +268,6 @@ def _read_task(text: Any) -> tuple[Setup, int, bool]:
         raise InputError(f"{what} is a {type(text).__name__}, expected a text")
     entries = Fields(parse_json(text, what), what)
     task = Setup.read(entries), entries.integer("seed", 0, (1 << 62) - 1), entries.flag("doomed")
-    if not entries.missing("once"):  # of earlier versions, which believed it
-        entries.flag("once")
     entries.done()
     return task
 

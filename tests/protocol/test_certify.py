@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from protocol.best_plan import best_plan
-from protocol.certify import Recorded, certify
+from protocol.certify import certify
 from protocol.errors import InputError
+from protocol.jobs.weak import WeakBits
 from protocol.provenance import Provenance
+from protocol.recorded import Recorded
 from protocol.redraws import redraw_charge
 from protocol.run import execute, finish, judge, new_tally
-from protocol.sources import FileSource, UniformSource, open_file
+from protocol.sources import FileSource, open_file
 from qdevices.device import TableDevice
 from qdevices.game import honest_table, with_white_noise
 
@@ -118,6 +120,35 @@ def test_used_bits_of_a_file_are_not_used_again(plan, stream, tmp_path):
             certify(plan, data, FileSource(str(path), offset))
 
 
+def test_bits_in_a_run_folder_are_used_whoever_asks_for_them(plan, stream, tmp_path):
+    path = tmp_path / "extractor_bits.bin"
+    path.write_bytes(np.packbits(stream).tobytes())
+    for record in ('{"format": "ksamp-run"}', '{"format": 1, "format": "ksamp-run"}', "no JSON"):
+        (tmp_path / "run.json").write_text(record)
+        source = FileSource(str(path))
+        for ask in (
+            lambda: source.expect(8),  # noqa: B023
+            lambda: source.bits(8),  # noqa: B023
+            lambda: WeakBits(f"file:{path}", 0.01, 1, plan.code).reserve(8),
+        ):
+            with pytest.raises(InputError, match=r"lies in a run folder|occurs twice|no JSON"):
+                ask()
+    assert not (tmp_path / "extractor_bits.bin.used.json").exists()
+    (tmp_path / "run.json").write_text('{"somebody": "else"}')
+    assert len(FileSource(str(path)).bits(8)) == 8
+
+
+def test_a_result_has_output_only_if_it_was_accepted(plan, stream):
+    data = _played(plan, stream)
+    good = certify(plan, data, Bits(stream[plan.settings_bits :]))
+    noise = np.random.default_rng(1).integers(0, 16, plan.runs).astype(np.uint8)
+    aborted = certify(plan, dataclasses.replace(data, outcomes=noise))
+    with pytest.raises(InputError, match="the run is not accepted"):
+        dataclasses.replace(good, verdict=aborted.verdict)
+    with pytest.raises(InputError, match="bits were planned"):
+        dataclasses.replace(good, output=good.output[:-1])
+
+
 def test_a_run_that_aborts_claims_no_extractor_bits(plan, stream, tmp_path):
     path = tmp_path / "weak"
     path.write_bytes(np.packbits(stream).tobytes())
@@ -162,9 +193,3 @@ def test_another_number_of_runs_than_planned_is_refused(plan, stream):
         certify(plan, fewer)
     with pytest.raises(InputError, match="60000 settings but 59999 outcomes"):
         Recorded(data.settings, data.outcomes[:-1], data.provenance)
-
-
-def test_an_endless_source_claims_nothing():
-    source = UniformSource(np.random.default_rng(0))
-    source.claim(10**15)
-    assert len(source.bits(5)) == 5

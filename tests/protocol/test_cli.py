@@ -426,6 +426,17 @@ def test_certify_refuses_a_folder_whose_data_were_changed(ksamp, made, tmp_path)
         assert answer.out == ""
 
 
+def test_a_record_that_cannot_be_read_does_not_make_data_free_of_it(ksamp, made, tmp_path):
+    odd = _copy(made, tmp_path / "copy")
+    text = (odd / "run.json").read_text()
+    (odd / "run.json").write_text(text.replace('"format"', '"format": "x", "format"', 1))
+    arrays = ("--settings", odd / "settings.npy", "--outcomes", odd / "outcomes.npy")
+    for command in (("certify", *arrays, "--code", "joint"), ("diagnose", *arrays)):
+        answer = ksamp(*command)
+        assert answer.status == 2
+        assert "the key 'format' occurs twice" in answer.err
+
+
 def test_what_a_folder_says_of_its_redraws_and_order_cannot_be_dropped(ksamp, made, tmp_path):
     redrawn = _copy(made, tmp_path / "copy")
     said = json.loads((made / "run.json").read_text())["provenance"]
@@ -463,9 +474,10 @@ def test_digests_printed_before_and_after_a_run_show_that_nothing_was_exchanged(
     assert good.status == 0
     assert f"  plan   {promised}\n  record {kept}\n" in good.out
     for option, value in (("--plan-digest", kept), ("--digest", promised)):
-        answer = ksamp("verify", run, option, value)
+        answer = ksamp("verify", run, option, value, "--json")
         assert answer.status == 3
-        assert f"expected {value}" in answer.out
+        [odd] = [check for check in answer.json["checks"] if not check["agrees"]]
+        assert f"expected {value}" in odd["detail"]
     for wrong in ("", "abc", "g" * 64):
         answer = ksamp("verify", run, "--digest", wrong)
         assert answer.status == 2

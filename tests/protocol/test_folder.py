@@ -243,6 +243,19 @@ def test_an_old_run_that_was_only_moved_aside_is_put_back(tmp_path, plan, caplog
     assert "moved" in caplog.text
 
 
+def test_a_run_that_was_killed_while_it_wrote_its_record_is_not_taken_for_complete(
+    tmp_path, plan, caplog
+):
+    _write(tmp_path / "run", plan)
+    left = tmp_path / ".run.partial-abcdefgh"
+    (tmp_path / "run").rename(left)
+    text = (left / "run.json").read_text()
+    (left / "run.json").write_text(text[: len(text) // 2])
+    folder.check_target(tmp_path / "run")
+    assert _names(tmp_path) == []
+    assert "removed" in caplog.text
+
+
 def test_what_only_looks_like_a_leftover_is_left_alone(tmp_path, plan):
     _, first = _write(tmp_path / "run", plan)
     kept = [".run.partial-mine", ".run.partial-ABCDEFGH", ".run.partial-abcdefgh.txt", "run.old"]
@@ -340,7 +353,7 @@ def test_a_record_that_makes_no_sense_is_refused_however_well_signed(run, change
 
 def test_an_edited_record_is_refused(run):
     text = (run / "run.json").read_text()
-    (run / "run.json").write_text(text.replace('"seed"', '"seed" ').replace(": 1.0", ": 2.0"))
+    (run / "run.json").write_text(text.replace('"run": 1.0', '"run": 2.0'))
     with pytest.raises(InputError, match="was edited: its SHA-256 digest does not match"):
         folder.read_run(run)
 

@@ -49,8 +49,15 @@ def test_the_charge_makes_both_errors_of_a_pattern_its_share(plan):
     kappa = max(0.0, raz.min_entropy2_of_parts(plan.extractor) - plan.extractor.min_entropy2)
     level = plan.extractor.min_entropy2 + kappa - 2 * share
     assert -score + beta * level <= plan.log2_failure + share + 1e-9
-    second = -level / 2 + (plan.extractor.min_entropy2 + kappa) / 2
-    assert second == pytest.approx(share)
+    # B of the corollary at that level, least over all p with A of half the error at most.
+    m, extractor = plan.output_bits, plan.extractor
+    parts = []
+    for p in range(2, extractor.moment + 1, 2):
+        scale = float(extractor.source1.log2_norm(p)) - 1 + m / 2
+        if scale + (extractor.levels - extractor.degree) / p <= extractor.log2_error - 1:
+            pairs = sum(math.log2(j) for j in range(1, p, 2))
+            parts.append(scale + pairs / p - level / 2)
+    assert min(parts) <= extractor.log2_error + share + 1e-9
 
 
 def test_more_redraws_of_more_chunks_cost_more(plan):

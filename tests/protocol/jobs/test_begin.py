@@ -25,7 +25,7 @@ def test_a_begin_that_fails_leaves_nothing(laboratory, tmp_path, monkeypatch):
 def test_what_a_killed_begin_left_is_named_and_cleared_by_the_next_one(
     laboratory, tmp_path, caplog
 ):
-    left = tmp_path / ".run.partial-abc"
+    left = tmp_path / ".run.partial-abcdefgh"
     left.mkdir()
     (left / "ledger.sqlite").write_text("half of it")
     with caplog.at_level(logging.WARNING, "ksamp"):

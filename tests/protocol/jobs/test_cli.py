@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from protocol.cli import cli
+from protocol.document import digest
+from protocol.folder import sha256
 from protocol.jobs.queue import Queue
 from tests.protocol.jobs.conftest import FILES, contents
 
@@ -95,6 +98,23 @@ def test_collecting_a_finished_run_says_the_same_result_again(ksamp, straight):
     assert first.json["faithful"] is True
     assert first.json["output_hex"] == (straight / "output.bin").read_bytes().hex()
     assert before == {name: (straight / name).stat().st_mtime_ns for name in before}
+
+
+def test_collecting_a_finished_run_believes_no_output_of_runs_that_are_not_accepted(
+    ksamp, straight, tmp_path
+):
+    root = tmp_path / "run"
+    shutil.copytree(straight, root)
+    noise = np.random.default_rng(1).integers(0, 16, 10_000).astype(np.uint8)
+    np.save(root / "outcomes.npy", noise)
+    record = json.loads((root / "run.json").read_text())
+    del record["sha256"]
+    record["files"]["outcomes.npy"] = sha256(root / "outcomes.npy")
+    (root / "run.json").write_text(json.dumps({**record, "sha256": digest(record)}))
+    for json_too in ((), ("--json",)):
+        answer = ksamp("collect", root, *json_too)
+        assert (answer.status, answer.out) == (2, "")
+        assert "the run is not accepted" in answer.err
 
 
 def test_jobs_lists_every_chunk_with_its_state(ksamp, straight):

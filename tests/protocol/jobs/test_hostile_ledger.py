@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+from dataclasses import asdict
 
 import pytest
 
@@ -38,14 +39,14 @@ def _change(path, *statements):
 
 def _job(root, **entries):
     with Ledger(root) as ledger:
-        job = {**vars(ledger.job), **entries}
+        job = {**asdict(ledger.job), **entries}
     _change(root / NAME, ("UPDATE about SET value = ? WHERE key = 'job'", json.dumps(job)))
 
 
 def _text(root, old, new):
     """Put a piece of text into the job's JSON that no writer of JSON would write."""
     with Ledger(root) as ledger:
-        text = json.dumps(vars(ledger.job))
+        text = json.dumps(asdict(ledger.job))
     assert old in text
     _change(root / NAME, ("UPDATE about SET value = ? WHERE key = 'job'", text.replace(old, new)))
 
