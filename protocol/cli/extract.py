@@ -122,20 +122,16 @@ def command(
             # min-entropy.
             known = _source1(2 * degree, bits1, min_entropy1, epsilon1)
             first = _read(source1, 2 * degree)
-            _check_different(first, second)
             plan = raz.plan(
                 known, len(second), min_entropy2, log2_error, strong=strong, output_bits=output_bits
             )
         else:
             known = _source1(bits1, bits1, min_entropy1, epsilon1)
             first = _read(source1, bits1)
-            _check_different(first, second)
             plan = dodis.plan(known, len(second), min_entropy2, log2_error, output_bits=output_bits)
     except InsufficientError as error:
         click.echo(f"ksamp: no output: {error}", err=True)
         return 3
-    if not as_json:
-        click.echo(plan_text(plan))
     with ProgressBar() as progress:
         if isinstance(plan, RazPlan):
             bits = raz.extract(
@@ -143,6 +139,8 @@ def command(
             )
         else:
             bits = dodis.extract(plan, first, second)
+    if not as_json:
+        click.echo(plan_text(plan))
     packed = np.packbits(bits).tobytes()
     if out is not None:
         write_file(out, packed, "output file", overwrite=overwrite, mode=PRIVATE)
@@ -209,16 +207,6 @@ def _read(path: str, bits: int) -> PackedBits:
     if len(data) < size:
         raise InputError(f"source file {path!r} was cut short while it was read")
     return PackedBits(data, bits)
-
-
-def _check_different(first: PackedBits, second: PackedBits) -> None:
-    """Refuse one file, or its copy, as both sources: they cannot be independent."""
-    common = min(len(first), len(second)) // 8
-    if common >= 8 and bytes(first.data[:common]) == bytes(second.data[:common]):
-        raise InputError(
-            f"source 1 and source 2 start with the same {8 * common} bits, "
-            "expected independent sources"
-        )
 
 
 def _check_out(path: Path, sources: tuple[str, str], overwrite: bool) -> None:

@@ -45,6 +45,7 @@ from protocol.extract.words import (
     Bits,
     PackedBits,
     as_words,
+    check_independent,
     pack,
     shifted_down,
     truncate,
@@ -224,7 +225,7 @@ def extract(
         backend: way of multiplication; the fastest unless given.
 
     Raises:
-        InputError: a wrong length, or entries other than 0 and 1.
+        InputError: a wrong length, entries other than 0 and 1, or one string as both sources.
     """
     n = plan.length
     first, bits1 = as_words(source1, "source 1")
@@ -233,6 +234,7 @@ def extract(
         raise InputError(f"source 1 has {bits1} bits, expected {plan.source1.bits}")
     if bits2 > plan.length2:
         raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
+    check_independent(first, bits1, second, bits2)
     # Correlation is convolution with x reversed: index (n − j) mod n for j.
     x = unpack(truncate(first, n), n)
     reverse = pack(np.concatenate([x[:1], x[:0:-1]]))

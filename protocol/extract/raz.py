@@ -99,6 +99,7 @@ from protocol.extract.words import (
     PackedBits,
     Words,
     as_words,
+    check_independent,
     shifted_down,
     truncate,
     unpack,
@@ -571,7 +572,7 @@ def extract(
         backend: way of multiplication; the fastest unless given.
 
     Raises:
-        InputError: a wrong length, or entries other than 0 and 1.
+        InputError: a wrong length, entries other than 0 and 1, or one string as both sources.
     """
     first, bits1 = as_words(source1, "source 1")
     second, bits2 = as_words(source2, "source 2")
@@ -580,6 +581,7 @@ def extract(
         raise InputError(f"source 1 has {bits1} bits, expected 2r = {2 * r}")
     if bits2 > plan.length2:
         raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
+    check_independent(first, bits1, second, bits2)
 
     def element(words: Words) -> Words:
         return truncate(words, field.ring_bits)  # in as many words as the ring takes

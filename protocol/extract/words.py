@@ -62,6 +62,21 @@ class PackedBits:
         return self.bits
 
 
+def check_independent(first: Words, bits1: int, second: Words, bits2: int) -> None:
+    """Refuse one string, or a part of it, as both sources: they cannot be independent.
+
+    Independent sources of which one is ε-SV agree in b bits with probability (½+ε)^b at most.
+
+    Raises:
+        InputError: all that both have is the same, 64 bits or more.
+    """
+    common = min(bits1, bits2)
+    if common >= WORD and np.array_equal(truncate(first, common), truncate(second, common)):
+        raise InputError(
+            f"source 1 and source 2 start with the same {common} bits, expected independent sources"
+        )
+
+
 def as_words(source: ArrayLike | PackedBits, name: str) -> tuple[Words, int]:
     """A source, packed or as an array of 0 and 1, as words; and its length in bits.
 

@@ -133,6 +133,9 @@ def test_bad_input_is_refused():
         dodis.extract(plan, weak, np.zeros(1001, dtype=np.uint8))
     with pytest.raises(InputError, match=r"source 2\[0\] is 7"):
         dodis.extract(plan, weak, [7])
+    with pytest.raises(InputError, match="start with the same 64 bits, expected independent"):
+        dodis.extract(plan, weak, weak[:64])
+    dodis.extract(plan, weak, weak[:63])  # too few to tell
     with pytest.raises(
         InsufficientError, match=r"1 bits cannot be extracted: m <= .* = 800\.0 \+ "
     ):

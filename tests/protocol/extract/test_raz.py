@@ -390,6 +390,9 @@ def test_bad_input_is_refused():
         raz.extract(plan, good1, np.zeros(1001, dtype=np.uint8))
     with pytest.raises(InputError, match=r"source 2\[3\] is 2, expected 0 or 1"):
         raz.extract(plan, good1, [0, 1, 0, 2])
+    with pytest.raises(InputError, match="start with the same 64 bits, expected independent"):
+        raz.extract(plan, good1, good1[:64])
+    raz.extract(plan, good1, good1[:63])  # too few to tell
     with pytest.raises(InputError, match="dtype float64"):
         raz.extract(plan, good1, np.zeros(10))
     for k2 in (-1, 1001):
