@@ -50,8 +50,6 @@ OUTPUT = "output.bin"
 #: All that a run writes beside its record.
 DATA = (SETTINGS, OUTCOMES, EXTRACTOR_BITS, OUTPUT)
 _BLOCK_BYTES = 1 << 22
-#: What tells the output: the output, and what it is made from.
-_SECRET = (OUTCOMES, EXTRACTOR_BITS, OUTPUT)
 
 
 def check_target(path: Path, overwrite: bool = False) -> None:
@@ -246,11 +244,13 @@ class RunWriter:
 
 
 def create(path: Path) -> BinaryIO:
-    """A new file of a run folder, open for writing; private if it tells the output."""
-    mode = PRIVATE if path.name in _SECRET else 0o666
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
-    if path.name in _SECRET:
-        os.fchmod(file.fileno(), PRIVATE)  # whatever the umask
+    """A new file of a run folder, open for writing, private whatever the umask.
+
+    All of them are: output, extractor bits and outcomes tell the output, a simulation's seed in the
+    record does too, and settings must not become known too early.
+    """
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb")
+    os.fchmod(file.fileno(), PRIVATE)
     return file
 
 

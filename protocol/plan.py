@@ -256,10 +256,10 @@ def _justified(plan: Plan) -> Plan:
     ):
         if found != expected:
             raise InputError(f"the plan's {name} is {found}, expected {expected}")
-    if not BITS_PER_OUTCOME * plan.capacity <= extractor.length2 <= extractor.degree:
+    if extractor.length2 != BITS_PER_OUTCOME * plan.capacity:
         raise InputError(
-            f"the plan keeps {plan.capacity} outcomes, too many for {extractor.length2} bits over "
-            f"GF(2^{extractor.degree})"
+            f"the plan keeps {plan.capacity} outcomes, expected {extractor.length2} bits of them "
+            "as its extractor has it"
         )
     if not extractor.min_entropy2 <= given + room:
         raise InputError(

@@ -5,8 +5,10 @@ that each bit is ε-SV given all bits before and all that the devices have seen.
 an earlier one need not be: a source may write it into them.)  A run that is sent in chunks is
 therefore played in the order of its chunks, and a chunk is played again, with later bits, only when
 no other is still to be played: `jobs.begin.redraw` sees to the latter, a provider that plays jobs
-in the order in which it got them to the former.  Outcomes of discarded tries stay secret, as all
-outcomes do: a device that remembers could write earlier outcomes into them.
+in the order in which it got them to the former.  Where a job was sent twice with the same
+settings, because the reply was lost, the older one counts, which saw them first (`jobs.drive`).
+Outcomes of discarded tries stay secret, as all outcomes do: a device that remembers could write
+earlier outcomes into them.
 
 **Capacity.**  All outcomes at u0 enter the extractor.  A run with more of them than it has room for
 aborts, so which are kept is no question and nothing of the past decides it; the plan's completeness
@@ -15,10 +17,16 @@ extractor's string y lists them, as long as the settings fix it: the probability
 settings, `Q` below, is a product over the runs.
 
 **Redraws.**  A provider, or a device in league with it, that may fail a chunk after it has seen the
-chunk's settings or outcomes chooses which tries count.  Call a *pattern* π which try of each chunk
-is the last; with R redraws of N chunks there are at most N^R.  Pattern 0 has none.  Put
+chunk's settings or outcomes chooses which tries count.  Call a *pattern* π the history of that:
+round after round, which chunks are played again.  It fixes which bits of the source choose which
+settings, and where the extractor's bits lie, since those of each round come after all others.
+Pattern 0 has no rounds.  A round is a nonempty set of the N chunks, R the sum of their sizes.  Put
 
-    w = w(π) = 2^−31·2^−R·N^−R,   λ = log₂(1/w),   so that Σ_{π≠0} w(π) ≤ 2^−31.
+    w = w(π) = 2^−32·(2N)^−R,   λ = log₂(1/w),   so that Σ_{π≠0} w(π) < 2^−31:
+
+as a round of size k has binomial(N, k) choices, the sum over all rounds of (2N)^−k is
+z = (1+1/2N)^N − 1 < √e − 1, and over all sequences of one round or more z + z² + … = z/(1−z)
+< 1.85 = 2^0.89.
 
 *Theorem.*  Let a plan promise m bits with ξ = ε' at the score threshold s₀ and min-entropy k₀, that
 is 2^{−s₀+βk₀} ≤ ε' and extractor error ξ at k₀.  Let κ ≥ 0 be such that the two parts of the
@@ -27,8 +35,8 @@ with pattern π ≠ 0 are accepted only at a score of s₀ + λ + β(2λ+κ) or 
 d_c·p(ACC) ≤ 2^m·2(ξ + ε')·(1 + 2^−31).
 
 *Proof.*  As in design 4.4 fix Eve's measurement at the price 2^m.  Let c be her side information
-with all settings that pattern π reads, t the 2r weak bits after them; given c, t is ε-SV and
-independent of the outcomes, and of which chunks are failed as far as that pattern goes.
+with all settings that pattern π reads, t the 2r weak bits after them, one string for each π; given
+c, t is ε-SV and independent of the outcomes, and of which chunks are failed as far as π goes.
 (1) *Pointwise.*  Let Q be the product of the boxes' probabilities of the outcomes y at u0 in the
 tries of π, and for a number k_π let ν_π(y) = P(y, π, accepted, Q ≤ 2^{−k_π} | c).  The probability
 of everything that happened is Q times the factors of the other outcomes, of the discarded tries and
@@ -60,8 +68,8 @@ from protocol.extract import raz
 from protocol.plan import Plan
 from protocol.provenance import Provenance
 
-#: log₂ of the share of all patterns with redraws together.
-SHARE_BITS = 31
+#: −log₂ of the share of all patterns with redraws together, plus one.
+SHARE_BITS = 32
 
 
 def log2_share(chunks: int, redraws: int) -> float:

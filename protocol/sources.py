@@ -310,6 +310,31 @@ class StreamSource:
         return None
 
 
+class KeptBits:
+    """Bits that a finished run has used, to extract from its outcomes once more."""
+
+    name = "bits kept with the run"
+
+    def __init__(self, bits: Bits) -> None:
+        self._bits = bits
+
+    def bits(self, count: int) -> Bits:
+        """The first `count` of them, the same at every call."""
+        if count > len(self._bits):
+            raise InputError(f"{count} bits asked for, {len(self._bits)} were kept with the run")
+        return self._bits[:count]
+
+    def expect(self, total: int) -> None:
+        """Nothing to check before they are asked for."""
+
+    def claim(self, total: int) -> None:
+        """Nothing to claim: they are used already, for this."""
+
+    def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
+        """Not asked for after the plan is made."""
+        return None
+
+
 def open_file(path: str, offset: int | None = None) -> FileSource | StreamSource:
     """The source in a file: a regular one by its account, anything else as it flows.
 

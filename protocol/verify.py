@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from protocol import folder
 from protocol.certify import certify
@@ -20,6 +19,7 @@ from protocol.document import printable
 from protocol.errors import InputError
 from protocol.record import RunRecord
 from protocol.run import Progress
+from protocol.sources import KeptBits
 
 #: Relative precision of what Theorem 9 finds by search; a minimum's place is known to the root of
 #: the precision of its value only.
@@ -111,7 +111,7 @@ def verify_folder(
         checks.append(Check("file digests", False, str(error)))
         return found()
     try:
-        source = _Kept(stored.extractor_bits) if record.extracted else None
+        source = KeptBits(stored.extractor_bits) if record.extracted else None
         result = certify(plan, stored.data, source, allow_grouped=True, progress=progress)
     except InputError as error:
         checks.append(Check("runs", False, str(error)))
@@ -128,29 +128,6 @@ def verify_folder(
         same = bool(np.array_equal(result.output, stored.output))
         checks.append(Check("output bits", same, "" if same else "recomputed bits differ"))
     return found()
-
-
-class _Kept:
-    """The extractor's bits of a run folder as a source."""
-
-    name = "extractor bits of the run folder"
-
-    def __init__(self, bits: NDArray[np.uint8]) -> None:
-        self._bits = bits
-
-    def bits(self, count: int) -> NDArray[np.uint8]:
-        """All of them."""
-        return self._bits[:count]
-
-    def expect(self, total: int) -> None:
-        """Nothing to check: the folder's length was."""
-
-    def claim(self, total: int) -> None:
-        """Nothing to claim: they are used already, for this."""
-
-    def word_probabilities(self, width: int) -> NDArray[np.float64] | None:
-        """Not asked for after the plan is made."""
-        return None
 
 
 def _is_digest(text: str) -> bool:
@@ -177,4 +154,4 @@ def _equal(a: Any, b: Any, key: str = "") -> bool:
         return a is b
     if isinstance(a, float) and isinstance(b, float):
         return abs(a - b) <= _PRECISION.get(key, 1e-9) * max(abs(a), abs(b))
-    return bool(a == b)
+    return type(a) is type(b) and bool(a == b)

@@ -91,6 +91,7 @@ def verify(file: str, as_json: bool) -> int:
     "'search' tries all three classes of pairs.",
 )
 @click.option("--out", type=click.Path(), required=True, metavar="FILE", help="Where to write it.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @options.json_option
 def optimise_command(
     epsilon: float,
@@ -100,6 +101,7 @@ def optimise_command(
     code_name: str,
     starred: str,
     out: str,
+    overwrite: bool,
     as_json: bool,
 ) -> int:
     """Find the best certificate for a source, a noise and a number of runs, and write it.
@@ -112,7 +114,7 @@ def optimise_command(
     if count is not None:
         check_demands(count, soundness, 0.5)
     chosen = _code(code_name, starred)
-    check_new(out, "certificate file")  # before the minutes of work
+    check_new(out, "certificate file", overwrite=overwrite)  # before the minutes of work
     behaviour = expected_behaviour(noise)
     from protocol.certificate.code_search import search_codes
     from protocol.certificate.optimise import largest_noise, optimise_codes, optimised_certificate
@@ -139,7 +141,7 @@ def optimise_command(
             )
             return 3
     certificate = optimised_certificate(found, noise=noise, runs=count, soundness=soundness)
-    write(certificate, out)
+    write(certificate, out, overwrite=overwrite)
     data = {**_facts(certificate), "file": out}
     if count is not None:
         plan = best_plan(count, epsilon, behaviour, certificate, soundness=soundness)

@@ -103,7 +103,8 @@ def collect(
         plan = Plan.from_json(job.plan)
         with Lock(root / NAME):
             if is_published(root):
-                return Collected(job, tuple(ledger.chunks()), False, *read_result(root))
+                result, digest = _published(root, ledger, plan)
+                return Collected(job, tuple(ledger.chunks()), False, result, digest)
             failed = bool(ledger.count("failed", "cancelled"))
             if not ledger.cancelled and (ledger.count(*ON_THE_WAY) or (redraw and failed)):
                 require_backend(job.backend, backend)
@@ -122,6 +123,13 @@ def collect(
                 return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)
             result, digest = _conclude(root, ledger, plan, observer, progress)
         return Collected(job, tuple(ledger.chunks()), False, result, digest)
+
+
+def _published(root: Path, ledger: Ledger, plan: Plan) -> tuple[Result, str]:
+    if ledger.count("done") < ledger.count():
+        raise InputError(f"{str(root)!r} has a result, but not all chunks of its ledger are done")
+    _check_extractor_bits(ledger, plan)
+    return read_result(root, plan, _recorded(ledger), ledger.extractor_bits())
 
 
 def _check_extractor_bits(ledger: Ledger, plan: Plan) -> None:
@@ -203,6 +211,18 @@ def _conclude(
     root: Path, ledger: Ledger, plan: Plan, observer: Observer, progress: Progress | None
 ) -> tuple[Result, str]:
     start = time.perf_counter()
+    data = _recorded(ledger)
+    source = _RecordedBits(ledger, weak_bits(ledger.job, plan), observer)
+    # That it is not faithful was said when it was submitted, and is recorded.
+    result = certify(plan, data, source, allow_grouped=True, progress=progress)
+    seconds = {"collect": time.perf_counter() - start}
+    digest = publish(root, data, result, seconds, observer)
+    observer("published")
+    return result, digest
+
+
+def _recorded(ledger: Ledger) -> Recorded:
+    """The runs of a ledger of which all chunks are done."""
     job, chunks = ledger.job, ledger.chunks()
     provenance = Provenance(
         order=job.order,
@@ -216,15 +236,8 @@ def _conclude(
         noise=job.noise,
         expect=job.expect,
     )
-    data = Recorded(
+    return Recorded(
         np.concatenate([ledger.settings(chunk.number) for chunk in chunks]),
         np.concatenate([ledger.outcomes(chunk.number) for chunk in chunks]),
         provenance,
     )
-    source = _RecordedBits(ledger, weak_bits(job, plan), observer)
-    # That it is not faithful was said when it was submitted, and is recorded.
-    result = certify(plan, data, source, allow_grouped=True, progress=progress)
-    seconds = {"collect": time.perf_counter() - start}
-    digest = publish(root, data, result, seconds, observer)
-    observer("published")
-    return result, digest

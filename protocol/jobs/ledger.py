@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
+from protocol.folder import recover
 from protocol.jobs.database import ConflictError, Database, Row, create
 from protocol.jobs.provider import MOST_RUNS, ORDERS, VARIANTS, Order
 from protocol.plan import MAX_RUNS
@@ -208,6 +209,8 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
+        if not os.path.lexists(path):
+            recover(folder)
         if not os.path.lexists(path):
             raise InputError(f"{str(folder)!r} has no {NAME}, expected a folder of `ksamp submit`")
         self._name = f"ledger {str(path)!r}"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from protocol import folder
 from protocol.certify import certify
@@ -18,8 +19,10 @@ from protocol.errors import InputError
 from protocol.files import sync
 from protocol.jobs.drive import Observer, unobserved
 from protocol.marks import RECORD
+from protocol.plan import Plan
 from protocol.recorded import Recorded
 from protocol.run import Result
+from protocol.sources import KeptBits
 
 _STAGING = ".publishing"
 
@@ -75,16 +78,30 @@ def publish(
     return digest
 
 
-def read_result(root: Path) -> tuple[Result, str]:
-    """The result of a finished run and its record's digest; nothing is extracted again.
+def read_result(
+    root: Path, plan: Plan, data: Recorded, kept: NDArray[np.uint8] | None
+) -> tuple[Result, str]:
+    """The result of a finished run and its record's digest, recomputed from what was written.
+
+    Args:
+        root: the folder.
+        plan, data, kept: plan, runs and the extractor's bits as the ledger has them.
 
     Raises:
-        InputError: no finished run, files that are not what its record says, or output of runs
-            that are not accepted.
+        InputError: no finished run, files that are not what its record says, or another result
+            than follows from them, or than the ledger's runs have.
     """
     stored = folder.read_run(root)
-    judged = certify(stored.record.plan, stored.data, allow_grouped=True)
-    result = Result(
-        judged.plan, judged.verdict, stored.output, stored.extractor_bits, judged.provenance
+    ours = (
+        stored.record.plan.digest == plan.digest
+        and stored.data.provenance == data.provenance
+        and np.array_equal(stored.data.settings, data.settings)
+        and np.array_equal(stored.data.outcomes, data.outcomes)
+        and np.array_equal(stored.extractor_bits, [] if kept is None else kept)
     )
+    if not ours:
+        raise InputError(f"the result in {str(root)!r} is not that of its ledger's runs")
+    result = certify(plan, data, KeptBits(stored.extractor_bits), allow_grouped=True)
+    if not np.array_equal(result.output, stored.output):
+        raise InputError(f"the output in {str(root)!r} does not follow from its runs")
     return result, stored.record.sha256

@@ -78,6 +78,10 @@ def test_grouped_runs_are_refused_unless_allowed(plan, stream):
     with pytest.raises(InputError, match="were grouped by setting"):
         certify(plan, data, fresh)
     assert not fresh.asked
+    tally = new_tally(plan)
+    tally.add(data.settings, data.outcomes)
+    with pytest.raises(InputError, match="were grouped by setting"):
+        finish(plan, tally, fresh, data.provenance)
     assert certify(plan, data, fresh, allow_grouped=True).output.any()
 
 
@@ -165,7 +169,7 @@ def test_redraws_that_the_record_carries_cost_the_same_whoever_certifies(plan, s
     redrawn = _played(plan, stream, chunk=6_000, redraws=2, redrawn=(3,))
     found = certify(plan, redrawn).verdict
     price = redraw_charge(plan, redrawn.provenance)
-    assert price > 31 + 2 * np.log2(20)
+    assert price > 32 + 2 * np.log2(20)
     assert found.score == pytest.approx(plain.score - price)
     assert found.accepted is (plain.score - price >= plan.score_least)
     odd = dataclasses.replace(redrawn.provenance, redrawn=(10,))

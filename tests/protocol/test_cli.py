@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from protocol import folder
+from protocol.cli import main
 from protocol.document import digest
+from protocol.errors import InputError
 
 RUNS = ("--runs", "60000")
 KEYS = {
@@ -535,6 +537,16 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(ksamp, tmp_pa
     assert ksamp("plan", "--out", "/dev/null", "--overwrite").status == 2
     assert Path("/dev/null").is_char_device()
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_an_error_is_one_line_whatever_is_in_it(monkeypatch, capsys):
+    def refuse(*args, **kwargs):
+        raise InputError("a provider\x1b[2J\nsays\r\u202eso")
+
+    monkeypatch.setattr("protocol.cli.cli.main", refuse)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == "ksamp: error: a provider\\x1b[2J\\nsays\\r\\u202eso\n"
 
 
 def test_control_characters_of_a_file_reach_no_terminal(ksamp, made, tmp_path):

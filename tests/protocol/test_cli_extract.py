@@ -39,6 +39,7 @@ def test_raz_on_files_is_raz_on_arrays(ksamp, files):
     assert f"Raz, {plan.output_bits} bits within 2^" in answer.out
     expected = raz.extract(plan, _bits(files / "s1")[: plan.source1_bits], _bits(files / "s2"))
     assert out.read_bytes() == np.packbits(expected).tobytes()
+    assert out.stat().st_mode & 0o777 == 0o600
 
 
 def test_dodis_on_files_is_dodis_on_arrays(ksamp, files):

@@ -69,15 +69,14 @@ def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path, plan):
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o000])
-def test_what_tells_the_output_is_private_whatever_the_umask(tmp_path, plan, umask):
+def test_all_files_are_private_whatever_the_umask(tmp_path, plan, umask):
     before = os.umask(umask)
     try:
         _write(tmp_path / "run", plan)
     finally:
         os.umask(before)
     modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "run").iterdir()}
-    private = {"output.bin", "extractor_bits.bin", "outcomes.npy"}
-    assert modes == {name: 0o600 if name in private else 0o666 & ~umask for name in NAMES}
+    assert modes == dict.fromkeys(NAMES, 0o600)
 
 
 def test_an_earlier_run_is_replaced_when_told(tmp_path, plan):

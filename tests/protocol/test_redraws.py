@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import cache
 
 import pytest
 
@@ -20,6 +21,22 @@ def plan():
     return best_plan(60_000, 0.01, with_white_noise(honest_table(), 0.001))
 
 
+@pytest.fixture(scope="module")
+def tight():
+    """A plan in which both parts of the extractor's error are nearly equal."""
+    return best_plan(100_000, 0.1, with_white_noise(honest_table(), 0.001))
+
+
+def test_a_plan_with_nearly_equal_parts_pays_for_that(plan, tight):
+    def beyond(chosen):
+        price = -log2_share(chosen.runs // 20_000, 1)
+        charge = redraw_charge(chosen, _redrawn(1))
+        return (charge - price * (1 + 2 * chosen.certificate.beta)) / chosen.certificate.beta
+
+    assert beyond(plan) == pytest.approx(0, abs=1e-9)
+    assert 0.1 < beyond(tight) < 1
+
+
 def _redrawn(*numbers, chunk=20_000, redraws=None):
     return Provenance(
         "run", chunk=chunk, redraws=len(numbers) if redraws is None else redraws, redrawn=numbers
@@ -30,19 +47,39 @@ def test_a_run_without_redraws_pays_nothing(plan):
     assert redraw_charge(plan, Provenance("run", chunk=10)) == 0
 
 
-@pytest.mark.parametrize("chunks", [1, 2, 5])
-def test_the_shares_of_all_patterns_of_redraws_sum_to_less_than_their_budget(chunks):
-    total = 0.0
-    for redraws in range(1, 6):
-        patterns = sum(
-            sum(tries) == redraws for tries in itertools.product(range(redraws + 1), repeat=chunks)
-        )
-        total += patterns * 2 ** log2_share(chunks, redraws)
-    assert 0 < total <= 2**-SHARE_BITS
+@cache
+def _histories(chunks, redraws):
+    """Sequences of rounds, each a nonempty set of the chunks, of so many redraws in all."""
+    if not redraws:
+        return 1
+    return sum(
+        math.comb(chunks, size) * _histories(chunks, redraws - size)
+        for size in range(1, min(chunks, redraws) + 1)
+    )
 
 
-def test_the_charge_makes_both_errors_of_a_pattern_its_share(plan):
+def test_histories_are_counted_as_they_are_listed():
+    rounds = [set(r) for k in (1, 2) for r in itertools.combinations(range(2), k)]
+    for redraws, expected in ((1, 2), (2, 5), (3, 12)):
+        listed = [
+            history
+            for length in range(1, redraws + 1)
+            for history in itertools.product(rounds, repeat=length)
+            if sum(map(len, history)) == redraws
+        ]
+        assert len(listed) == _histories(2, redraws) == expected
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 5, 30, 1000])
+def test_the_shares_of_all_histories_of_redraws_sum_to_less_than_their_budget(chunks):
+    total = sum(_histories(chunks, r) * 2 ** log2_share(chunks, r) for r in range(1, 60))
+    assert 2 ** -(SHARE_BITS + 1) < total < 2 ** -(SHARE_BITS - 1)
+
+
+@pytest.mark.parametrize("which", ["plan", "tight"])
+def test_the_charge_makes_both_errors_of_a_pattern_its_share(request, which):
     """Markov's and the extractor's second term at the score that is asked for, by definition."""
+    plan = request.getfixturevalue(which)
     provenance = _redrawn(1, redraws=2)
     share, beta = log2_share(3, 2), plan.certificate.beta
     score = plan.score_least + redraw_charge(plan, provenance)

@@ -100,21 +100,42 @@ def test_collecting_a_finished_run_says_the_same_result_again(ksamp, straight):
     assert before == {name: (straight / name).stat().st_mtime_ns for name in before}
 
 
-def test_collecting_a_finished_run_believes_no_output_of_runs_that_are_not_accepted(
-    ksamp, straight, tmp_path
-):
-    root = tmp_path / "run"
-    shutil.copytree(straight, root)
-    noise = np.random.default_rng(1).integers(0, 16, 10_000).astype(np.uint8)
-    np.save(root / "outcomes.npy", noise)
+def _signed(root, **files):
+    """Replace files of a finished run as somebody who knows how to compute digests."""
     record = json.loads((root / "run.json").read_text())
     del record["sha256"]
-    record["files"]["outcomes.npy"] = sha256(root / "outcomes.npy")
+    for name, content in files.items():
+        path = next(p for p in root.iterdir() if p.stem == name)
+        path.write_bytes(content)
+        record["files"][path.name] = sha256(path)
     (root / "run.json").write_text(json.dumps({**record, "sha256": digest(record)}))
-    for json_too in ((), ("--json",)):
-        answer = ksamp("collect", root, *json_too)
-        assert (answer.status, answer.out) == (2, "")
-        assert "the run is not accepted" in answer.err
+
+
+def test_collecting_a_finished_run_believes_nothing_that_does_not_follow_from_its_ledger(
+    ksamp, straight, tmp_path
+):
+    noise = np.random.default_rng(1).integers(0, 16, 10_000).astype(np.uint8)
+    np.save(tmp_path / "noise.npy", noise)
+    size = (straight / "output.bin").stat().st_size
+    for forged, message in (
+        ({"output": bytes(size)}, "does not follow from its runs"),
+        ({"outcomes": (tmp_path / "noise.npy").read_bytes()}, "is not that of its ledger's runs"),
+    ):
+        root = tmp_path / next(iter(forged))
+        shutil.copytree(straight, root)
+        _signed(root, **forged)
+        for json_too in ((), ("--json",)):
+            answer = ksamp("collect", root, *json_too)
+            assert (answer.status, answer.out) == (2, "")
+            assert message in answer.err
+    # A good run, but another one's.
+    other = tmp_path / "other"
+    assert ksamp("submit", "--backend", LOCAL, "--out", other, *RUN[:-1], "99").status == 0
+    assert ksamp("collect", other, "--wait").status == 0
+    shutil.copy(straight / "ledger.sqlite", other / "ledger.sqlite")
+    answer = ksamp("collect", other)
+    assert (answer.status, "is not that of its ledger's runs" in answer.err) == (2, True)
+    assert ksamp("collect", straight).status == 0
 
 
 def test_jobs_lists_every_chunk_with_its_state(ksamp, straight):
