@@ -155,9 +155,11 @@ class RunWriter:
     """
 
     def __init__(self, path: str | Path, runs: int, *, overwrite: bool = False) -> None:
-        self._path = Path(path)
+        path = Path(path)
+        check_target(path, overwrite)
+        # Its parent once and for all: a way through the folder itself would move with it.
+        self._path = Path(os.path.realpath(path.absolute().parent)) / path.name
         self._overwrite = overwrite
-        check_target(self._path, overwrite)
         header = {"descr": "|u1", "fortran_order": False, "shape": (runs,)}
         self._arrays: list[BinaryIO] = []
         try:
@@ -359,7 +361,7 @@ def read_recorded(settings: str | Path, outcomes: str | Path) -> Recorded:
         InputError: as `load_pair`; files of which one lies in a run folder and the other does not,
             or a run folder around them that is not as it was written.
     """
-    around = {Path(file).resolve().parent for file in (settings, outcomes)}
+    around = {Path(os.path.realpath(file)).parent for file in (settings, outcomes)}
     if not any(holds_run(parent) for parent in around):
         return Recorded(*load_pair(settings, outcomes), Provenance("recorded"))
     if len(around) > 1:

@@ -25,6 +25,7 @@ from protocol.document import Fields, digest
 from protocol.errors import InputError
 from protocol.extract import raz
 from protocol.extract.bounds import Source1
+from protocol.extract.fields import smallest_field
 from protocol.score import ScoreCertificate, beta_limit, closed_form
 from protocol.setting_code import SettingCode, check_epsilon
 from protocol.tails import binomial_lower, binomial_upper, score_quantile
@@ -87,7 +88,8 @@ class Plan:
         # Plain numbers of one kind, so that a plan has one digest whoever made it.
         for name, kind in get_type_hints(Plan).items():
             if kind in (int, float):
-                object.__setattr__(self, name, kind(getattr(self, name)))
+                # Zero has one sign.
+                object.__setattr__(self, name, kind(getattr(self, name)) + kind(0))
 
     @property
     def code(self) -> SettingCode:
@@ -222,10 +224,10 @@ class Plan:
         for derived in _DERIVED:
             entries.any(derived)
         entries.done()
-        return _justified(plan)
+        return justified(plan)
 
 
-def _justified(plan: Plan) -> Plan:
+def justified(plan: Plan) -> Plan:
     """Return `plan` if its output follows from its thresholds at its soundness.
 
     A plan from a file may have been edited; whoever runs it would believe what it promises.  That
@@ -247,6 +249,8 @@ def _justified(plan: Plan) -> Plan:
         if plan.output_bits or plan.reason is None:
             raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
         return plan
+    if plan.epsilon > plan.certificate.epsilon:
+        _covered(plan.certificate, plan.epsilon)
     source1 = Source1(extractor.source1_bits, epsilon=plan.epsilon)
     for name, found, expected in (
         ("reason for no output", plan.reason, None),
@@ -260,6 +264,11 @@ def _justified(plan: Plan) -> Plan:
         raise InputError(
             f"the plan keeps {plan.capacity} outcomes, expected {extractor.length2} bits of them "
             "as its extractor has it"
+        )
+    if extractor.field != smallest_field(extractor.length2):
+        raise InputError(
+            f"the plan's extractor works over {extractor.field}, expected the smallest field for "
+            f"{extractor.length2} bits"
         )
     if not extractor.min_entropy2 <= given + room:
         raise InputError(
@@ -286,7 +295,7 @@ def _covered(certificate: ScoreCertificate, epsilon: float) -> float:
             f"the certificate covers sources up to epsilon {certificate.epsilon:g}, "
             f"not epsilon {epsilon:g}"
         )
-    return epsilon
+    return float(epsilon) + 0.0  # zero has one sign
 
 
 def _finite(value: float) -> float | None:

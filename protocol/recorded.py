@@ -54,8 +54,9 @@ _CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2
 _LABEL = re.compile("[0-9]{1,9}")
 _REPORT = 1 << 16  # rows between two reports of progress
 _MOST_LINE = 1 << 16
-#: More runs than a file of one byte a run has on any disk.
-MOST_RUNS = 10**13
+_MOST_HEADER = 10_000
+#: As many as a plan may have.
+MOST_RUNS = 10**9
 Progress = Callable[[str, int, int], None]
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -102,6 +103,10 @@ def _mapped(path: str | Path, what: str, follow: bool) -> NDArray[Any]:
                 (1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
+            head = file.read(4 if version == (2, 0) else 2)
+            if int.from_bytes(head, "little") > _MOST_HEADER:
+                raise ValueError
+            file.seek(-len(head), os.SEEK_CUR)
             shape, fortran, dtype = reader(file)
         except (ValueError, EOFError, OverflowError, SyntaxError, KeyError, TypeError,
                 MemoryError, RecursionError, tokenize.TokenError):  # fmt: skip

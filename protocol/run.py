@@ -17,9 +17,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from protocol.acceptance import HEAD, Tally, check_fresh, check_lean, check_settings
+from protocol.certificate.check import check_certificate
 from protocol.errors import InputError
 from protocol.extract import raz
-from protocol.plan import Plan
+from protocol.plan import BITS_PER_OUTCOME, Plan, justified
 from protocol.provenance import Provenance
 from protocol.redraws import redraw_charge
 from protocol.sources import Source
@@ -104,6 +105,24 @@ def new_tally(plan: Plan) -> Tally:
     return Tally(plan.code.starred, plan.capacity, stride)
 
 
+def _check_tally(plan: Plan, tally: Tally) -> None:
+    """Check that a tally is one of this plan, with the outcomes that its counts speak of.
+
+    Raises:
+        InputError: it is not.
+    """
+    wanted = new_tally(plan)
+    found = (tally.starred, tally.capacity, tally.stride)
+    kept = len(tally.device_bits()) // BITS_PER_OUTCOME
+    if found != (wanted.starred, wanted.capacity, wanted.stride) or kept != min(
+        tally.starred_count, plan.capacity
+    ):
+        raise InputError(
+            f"the tally has starred pair, capacity and stride {found} and keeps {kept} outcomes, "
+            "expected one made by new_tally(plan)"
+        )
+
+
 def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
     """Apply the tests and the certificate of `plan` to the counted runs.
 
@@ -115,9 +134,13 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
         provenance: how they came about.
 
     Raises:
-        InputError: a number of runs other than planned, settings that cannot have come from the
-            plan's code and ε-SV bits, or a provenance that does not fit the plan.
+        InputError: a plan whose output does not follow from its thresholds, a certificate that is
+            not proved, a tally of another plan, a number of runs other than planned, settings that
+            cannot have come from the plan's code and ε-SV bits, or a provenance that does not fit.
     """
+    justified(plan)
+    check_certificate(plan.certificate)
+    _check_tally(plan, tally)
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")
     check_settings(tally.counts.sum(axis=1), plan.code, plan.epsilon)

@@ -238,6 +238,8 @@ class FileSource:
 
     def bits(self, count: int) -> Bits:
         """The next `count` bits."""
+        if count < 0:
+            raise InputError(f"{count} bits asked for, expected 0 or more")
         self.claim(count)
         start, self._next = self._next, self._next + count
         return file_bits(self._path, start, count)

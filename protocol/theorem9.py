@@ -73,7 +73,7 @@ def log2_guess(
     runs: float, epsilon: float, delta: float, mu1: float, log2_acceptance: float = 0.0
 ) -> float:
     """log₂ √(δ₁/q(ACC)) with the best κ: bound on Eve's guess and on the failure probability."""
-    if not mu1 > 0:  # the paper's event never occurs, and no κ is in range
+    if not mu1 > 1e-300:  # the paper's event never occurs, and no κ is in range
         return math.inf
     value = _minimise(
         lambda t: log_delta1(runs, epsilon, delta, mu1, math.exp(t)),

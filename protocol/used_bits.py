@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from protocol.document import Fields
 from protocol.errors import InputError
-from protocol.files import open_regular, read_json, write_file
+from protocol.files import log, open_regular, read_json, write_file
 from protocol.marks import holds_run
 
 _FORMAT = "ksamp-used-bits"
@@ -26,7 +26,7 @@ MOST_BITS = 1 << 62
 
 def used_file(path: Path) -> Path:
     """Where it is kept how many bits of the file `path` are spent; one note, whatever the link."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     return path.with_name(f"{path.name}.used.json")
 
 
@@ -84,15 +84,21 @@ def reserve(path: Path, count: int, *, least: int = 0, exactly: int | None = Non
             # Whoever gives the offset keeps the account.
             if exactly is None:
                 raise InputError(f"{error}; expected that, or --source-offset") from None
+            log.warning("ksamp: these bits are not in the account of used bits: %s", error)
         return start
 
 
 def _start(path: Path, count: int, least: int, exactly: int | None, available: int) -> int:
-    if holds_run(path.resolve().parent):
+    if holds_run(Path(os.path.realpath(path)).parent):
         raise InputError(
             f"source file {str(path)!r} lies in a run folder, whose bits are used; expected fresh "
             "bits of the source"
         )
+    for name, number in (("number of bits", count), ("source offset", exactly)):
+        if number is not None and (type(number) is not int or number > MOST_BITS):
+            raise InputError(f"{name} {number!r:.60}, expected a whole number")
+    if count < 0:
+        raise InputError(f"{count} bits asked for, expected 0 or more")
     if exactly is not None and exactly < 0:
         raise InputError(f"source offset {exactly} is negative, expected 0 or more")
     used = used_bits(path)

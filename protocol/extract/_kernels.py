@@ -7,6 +7,7 @@ whether both are there.  `additive` explains the algorithm.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ LOW_BITS = 13
 def _available() -> bool:
     try:
         import llvmlite.binding as llvm
+
+        if Path(".numba_config.yaml").exists():
+            # numba would take its settings from the current folder, and with them compiled code.
+            return False
         import numba
     except ImportError:
         return False

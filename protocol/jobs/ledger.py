@@ -294,6 +294,13 @@ class Ledger:
                 f"{self._name} has {len(rows)} chunks or more, expected {self.job.chunks}"
             )
         chunks = [self._chunk(number, row) for number, row in enumerate(rows)]
+        # A try that is forgotten would cost nothing: what was redrawn stands in two places.
+        past = self._base.execute("SELECT number, attempt FROM past_jobs ORDER BY number, attempt")
+        if past != [(c.number, attempt) for c in chunks for attempt in range(c.attempt)]:
+            raise InputError(
+                f"{self._name} lists {len(past)} earlier tries, expected one for each attempt of "
+                f"its chunks, {sum(c.attempt for c in chunks)}"
+            )
         ids = [chunk.job_id for chunk in chunks if chunk.job_id is not None]
         if len(set(ids)) < len(ids):
             raise InputError(f"{self._name} has one job for two chunks, expected one for each")

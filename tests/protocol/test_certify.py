@@ -7,15 +7,19 @@ import dataclasses
 import numpy as np
 import pytest
 
+from protocol.acceptance import Tally
 from protocol.best_plan import best_plan
 from protocol.certify import certify
 from protocol.errors import InputError
+from protocol.extract import Source1, raz, smallest_field
 from protocol.jobs.weak import WeakBits
 from protocol.provenance import Provenance
 from protocol.recorded import Recorded
 from protocol.redraws import redraw_charge
 from protocol.run import execute, finish, judge, new_tally
+from protocol.score import ScoreCertificate
 from protocol.sources import FileSource, open_file
+from protocol.used_bits import reserve, used_bits
 from qdevices.device import TableDevice
 from qdevices.game import honest_table, with_white_noise
 
@@ -179,7 +183,18 @@ def test_redraws_that_the_record_carries_cost_the_same_whoever_certifies(plan, s
 
 def test_more_starred_runs_than_there_is_room_for_abort(plan, stream):
     data = _played(plan, stream)
-    tight = dataclasses.replace(plan, capacity=20_000)
+    small = raz.plan_with(
+        smallest_field(80_000),
+        Source1(2 * smallest_field(80_000).degree, epsilon=plan.epsilon),
+        80_000,
+        plan.output_bits // 2,
+        -(plan.output_bits // 2 + plan.soundness + 2),
+    )
+    half = dataclasses.replace(
+        plan, capacity=20_000, output_bits=plan.output_bits // 2, extractor=small
+    )
+    given = plan.certificate.min_entropy(half.score_least, half.log2_failure)
+    tight = dataclasses.replace(half, min_entropy_bits=given)
     tally = new_tally(tight)
     tally.add(data.settings, data.outcomes)
     verdict = judge(tight, tally, data.provenance)
@@ -188,6 +203,56 @@ def test_more_starred_runs_than_there_is_room_for_abort(plan, stream):
         f"too many starred runs: {tally.starred_count}, the extractor has room for 20000",
     )
     assert len(tally.device_bits()) == 4 * 20_000
+
+
+def test_no_edited_plan_unproved_certificate_or_foreign_tally_is_judged(plan, stream):
+    """What the files refuse the library refuses, too: here white noise alone is played."""
+    noise = np.random.default_rng(1).integers(0, 16, plan.runs).astype(np.uint8)
+    data = dataclasses.replace(_played(plan, stream), outcomes=noise)
+    boast = dataclasses.replace(
+        plan, score_least=-1e18, losing_limit=plan.runs, event_least=0, min_entropy_bits=0.0
+    )
+    generous = np.full((81, 16), 5.0)
+    table = dataclasses.replace(plan.certificate, log2_factors=generous)
+    bare = ScoreCertificate("closed-form", plan.code, 0.01, 0.1, generous)
+    keen = dataclasses.replace(plan.certificate, beta=1e-9)
+    for edited in (
+        boast,
+        *(dataclasses.replace(boast, certificate=c) for c in (table, bare, keen)),
+        *(dataclasses.replace(plan, certificate=c) for c in (table, bare, keen)),
+        dataclasses.replace(plan, output_bits=10**5),
+        dataclasses.replace(plan, epsilon=0.3),
+        dataclasses.replace(plan, soundness=200.0),
+        dataclasses.replace(plan, capacity=plan.runs),
+    ):
+        with pytest.raises(InputError):
+            certify(edited, data, Bits(stream[plan.settings_bits :]))
+    good = _played(plan, stream)
+    for tally in (
+        Tally(plan.code.starred, 5, new_tally(plan).stride),
+        Tally(5, plan.capacity, new_tally(plan).stride),
+        Tally(plan.code.starred, plan.capacity, 10**9),
+    ):
+        tally.add(good.settings, good.outcomes)
+        with pytest.raises(InputError, match="expected one made by new_tally"):
+            judge(plan, tally, good.provenance)
+    empty = new_tally(plan)
+    empty.counts += tally.counts
+    with pytest.raises(InputError, match="keeps 0 outcomes, expected one made by new_tally"):
+        judge(plan, empty, good.provenance)
+
+
+def test_a_count_of_bits_that_is_none_claims_nothing(tmp_path):
+    path = tmp_path / "weak"
+    path.write_bytes(bytes(1000))
+    source = FileSource(str(path))
+    assert len(source.bits(1000)) == 1000
+    with pytest.raises(InputError, match="-500 bits asked for"):
+        source.bits(-500)
+    for count in (-800, 1.5, True, 1 << 63):
+        with pytest.raises(InputError):
+            reserve(path, count)
+    assert used_bits(path) == 1000
 
 
 def test_another_number_of_runs_than_planned_is_refused(plan, stream):

@@ -255,6 +255,17 @@ def test_a_run_that_was_killed_while_it_wrote_its_record_is_not_taken_for_comple
     assert "removed" in caplog.text
 
 
+def test_a_way_through_the_folder_itself_loses_nothing(tmp_path, plan, monkeypatch):
+    _, first = _write(tmp_path / "run", plan)
+    monkeypatch.chdir(tmp_path / "run")
+    _, second = _write(Path("../run"), plan, overwrite=True, seed=2)
+    monkeypatch.chdir(tmp_path)
+    assert folder.read_run("run").record.sha256 == second != first
+    _, third = _write(Path("run/../run"), plan, overwrite=True, seed=3)
+    assert folder.read_run("run").record.sha256 == third
+    assert _names(tmp_path) == ["run"]
+
+
 def test_what_only_looks_like_a_leftover_is_left_alone(tmp_path, plan):
     _, first = _write(tmp_path / "run", plan)
     kept = [".run.partial-mine", ".run.partial-ABCDEFGH", ".run.partial-abcdefgh.txt", "run.old"]

@@ -175,6 +175,12 @@ def test_a_plan_may_be_edited_to_promise_less():
     assert Plan.from_json(stricter).output_bits == _SMALL.output_bits
 
 
+def test_zero_has_one_sign_and_a_tiny_probability_ends_no_command():
+    assert _plan(epsilon=0.0).digest == _plan(epsilon=-0.0).digest
+    data = {**_SMALL.to_json(), "expected_paper_event": 5e-324}
+    assert not Plan.from_json(data).theorem9.applies
+
+
 def test_a_plan_has_one_digest_whoever_made_it_and_another_when_anything_is_changed():
     data = json.loads(json.dumps(_SMALL.to_json()))
     assert Plan.from_json(data).digest == _SMALL.digest

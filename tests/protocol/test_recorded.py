@@ -135,6 +135,15 @@ def test_a_file_longer_or_shorter_than_its_header_says_is_refused(tmp_path, kind
             load_pair(path, path)
 
 
+def test_a_header_longer_than_any_is_not_read(tmp_path):
+    path = tmp_path / "long.npy"
+    with path.open("wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (3 * 10**9).to_bytes(4, "little"))
+        file.truncate(3 * 10**9)
+    with pytest.raises(InputError, match=r"is no \.npy array"):
+        load_pair(path, path)
+
+
 def test_what_never_ends_or_never_begins_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/zero", tmp_path / "pipe", tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from itertools import pairwise
 
 import numpy as np
@@ -164,6 +165,23 @@ def test_a_failed_chunk_is_sent_again_only_with_fresh_settings_and_fresh_bits(
     # Small as this run is, it cannot pay: an honest abort.
     assert "redrawn chunks cost" in found.result.verdict.reasons[0]
     assert (root / "settings.npy").read_bytes() != (uninterrupted / "settings.npy").read_bytes()
+
+
+def test_a_ledger_that_forgets_its_redraws_is_refused(laboratory, tmp_path):
+    root = tmp_path / "run"
+    laboratory.begin(root)
+    with Ledger(root) as ledger:
+        ledger.mark(ledger.chunks()[1], "failed", note="on purpose")
+        for chunk in ledger.chunks("planned"):
+            ledger.store(chunk, np.zeros(chunk.stop - chunk.start, dtype=np.uint8))
+        assert redraw(ledger, laboratory.plan, laboratory.weak()) == 1
+        tag = ledger.job.tag(1, 0)
+    Ledger(root).__exit__(None, None, None)
+    with sqlite3.connect(root / "ledger.sqlite") as base:
+        base.execute("UPDATE chunks SET attempt = 0, tag = ? WHERE number = 1", (tag,))
+    base.close()
+    with pytest.raises(InputError, match="lists 1 earlier tries, expected one for each"):
+        Ledger(root)
 
 
 def test_a_cancelled_run_sends_nothing_more_and_stops_what_is_under_way(laboratory, tmp_path):

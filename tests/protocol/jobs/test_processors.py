@@ -235,9 +235,12 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
     assert json.loads(Ledger(root).prepared())["shape"] == "line"
     found = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     with Ledger(root) as ledger:
-        for chunk in ledger.chunks("done"):
-            settings = ledger.settings(chunk.number)
-            assert losing_table()[settings, ledger.outcomes(chunk.number)].mean() < 0.3
+        # The runtime takes no seed: all runs together, so that chance fails this once in 10^5.
+        done = [chunk.number for chunk in ledger.chunks("done")]
+        settings = np.concatenate([ledger.settings(number) for number in done])
+        outcomes = np.concatenate([ledger.outcomes(number) for number in done])
+        assert len(done) == 4
+        assert losing_table()[settings, outcomes].mean() < 0.3
     known = [chunk.tag for chunk in found.chunks if chunk.state in ("done", "submitted")]
     assert len(known) == 6
     assert set(cloud.sent.values()) == {1}
