@@ -15,6 +15,7 @@
 | `prove` | potentials for a given table, one small programme a case |
 | `proof` | the theorem, the cases, and the exact check that everything rests on |
 | `file` | certificates as JSON, verified whenever they are read |
+| `check` | whether a certificate object is what was proved |
 | `shipped` | certificates that come with the package |
 
 Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and `setting_code`
