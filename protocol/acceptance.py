@@ -91,6 +91,11 @@ class Tally:
         """Runs counted so far."""
         return int(self.counts.sum())
 
+    @property
+    def kept(self) -> int:
+        """Outcomes at u0 that were kept."""
+        return sum(map(len, self._kept))
+
     def device_bits(self) -> NDArray[np.uint8]:
         """The kept outcomes as bits, four each, most significant first; shape (4·kept,) uint8."""
         kept = np.concatenate(self._kept) if self._kept else np.empty(0, dtype=np.uint8)

@@ -202,7 +202,7 @@ class Plan:
         runs = entries.integer("runs", 1, MAX_RUNS)
         plan = cls(
             runs=runs,
-            epsilon=_covered(certificate, entries.number("epsilon", 0, 0.5)),
+            epsilon=entries.number("epsilon", 0, 0.5),
             soundness=entries.number("soundness", 0),
             completeness=entries.number("completeness", 0, 1),
             certificate=certificate,
@@ -237,6 +237,7 @@ def justified(plan: Plan) -> Plan:
         InputError: otherwise, with both numbers that disagree.
     """
     check_demands(plan.runs, plan.soundness, plan.completeness)
+    _covered(plan.certificate, plan.epsilon)
     given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
     room = _ROUNDING * max(1.0, abs(given))
     if not abs(plan.min_entropy_bits - max(0.0, given)) <= room:
@@ -249,8 +250,6 @@ def justified(plan: Plan) -> Plan:
         if plan.output_bits or plan.reason is None:
             raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
         return plan
-    if plan.epsilon > plan.certificate.epsilon:
-        _covered(plan.certificate, plan.epsilon)
     source1 = Source1(extractor.source1_bits, epsilon=plan.epsilon)
     for name, found, expected in (
         ("reason for no output", plan.reason, None),

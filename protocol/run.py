@@ -20,7 +20,7 @@ from protocol.acceptance import HEAD, Tally, check_fresh, check_lean, check_sett
 from protocol.certificate.check import check_certificate
 from protocol.errors import InputError
 from protocol.extract import raz
-from protocol.plan import BITS_PER_OUTCOME, Plan, justified
+from protocol.plan import Plan, justified
 from protocol.provenance import Provenance
 from protocol.redraws import redraw_charge
 from protocol.sources import Source
@@ -113,13 +113,12 @@ def _check_tally(plan: Plan, tally: Tally) -> None:
     """
     wanted = new_tally(plan)
     found = (tally.starred, tally.capacity, tally.stride)
-    kept = len(tally.device_bits()) // BITS_PER_OUTCOME
-    if found != (wanted.starred, wanted.capacity, wanted.stride) or kept != min(
+    if found != (wanted.starred, wanted.capacity, wanted.stride) or tally.kept != min(
         tally.starred_count, plan.capacity
     ):
         raise InputError(
-            f"the tally has starred pair, capacity and stride {found} and keeps {kept} outcomes, "
-            "expected one made by new_tally(plan)"
+            f"the tally has starred pair, capacity and stride {found} and keeps "
+            f"{tally.kept} outcomes, expected one made by new_tally(plan)"
         )
 
 

@@ -163,6 +163,20 @@ class Database:
             raise InputError(f"{name} cannot be used: {printable(error, 200)}") from None
 
 
+def check_id(value: Any, what: str, most: int) -> str:
+    """Return `value` if it can be the id of a job, which is printed and sent to providers.
+
+    Raises:
+        InputError: it is no printable text of 1 to `most` characters.
+    """
+    if not (isinstance(value, str) and 0 < len(value) <= most and value.isprintable()):
+        raise InputError(
+            f"{what} has id {printable(repr(value), 60)}, expected a printable text of at most "
+            f"{most} characters"
+        )
+    return value
+
+
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 
 

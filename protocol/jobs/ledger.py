@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
 from protocol.folder import recover
-from protocol.jobs.database import ConflictError, Database, Row, create
+from protocol.jobs.database import ConflictError, Database, Row, check_id, create
 from protocol.jobs.provider import MOST_RUNS, ORDERS, VARIANTS, Order
 from protocol.plan import MAX_RUNS
 from qdevices.game import N_JOINT, N_PAIRS
@@ -320,7 +320,7 @@ class Ledger:
             attempt=attempt,
             state=cast(State, entries.choice("state", *STATES)),
             tag=entries.choice("tag", self.job.tag(number, attempt)),
-            job_id=None if missing else _job_id(entries.any("job_id")),
+            job_id=None if missing else check_id(entries.any("job_id"), "a job", _MOST_JOB_ID),
             note=printable(entries.text("note", 1 << 20)),
             repeated=entries.integer("repeated", 0, 1),
         )
@@ -352,7 +352,7 @@ class Ledger:
             InputError: the id belongs to another chunk already.
         """
         if job_id is not None:
-            _job_id(job_id)
+            check_id(job_id, "a job", _MOST_JOB_ID)
         try:
             with self._base.transaction():
                 self._base.execute(
@@ -487,16 +487,6 @@ class Ledger:
         if len(values) and (most := int(values.max())) >= bound:
             raise InputError(f"{self._name} has {what} up to {most}, expected 0..{bound - 1}")
         return values
-
-
-def _job_id(value: Any) -> str:
-    """A provider's id of a job, which is printed and sent to the provider."""
-    if not (isinstance(value, str) and 0 < len(value) <= _MOST_JOB_ID and value.isprintable()):
-        raise InputError(
-            f"a job has id {printable(repr(value), 60)}, expected a printable text of at most "
-            f"{_MOST_JOB_ID} characters"
-        )
-    return value
 
 
 #: Purpose of the range of weak bits that the extractor will read.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from protocol.acceptance import check_runs
 from protocol.document import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.jobs.database import Database, Row, create
+from protocol.jobs.database import Database, Row, check_id, create
 from protocol.jobs.named import names_code
 from protocol.jobs.provider import MOST_RUNS, ORDERS, STATUSES, VARIANTS, Order, Status
 from qdevices.noise import NoiseSpec
@@ -37,7 +37,7 @@ _SCHEMA = (
     error TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX by_tag ON jobs (tag)",
 )
-_MOST_ID = 64
+_WHOSE, _MOST_ID = "a queued job", 64
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Queue:
         """Ids of the jobs with this tag, oldest first."""
         with self._open() as base:
             rows = base.execute("SELECT id FROM jobs WHERE tag = ? ORDER BY place", (tag,))
-        return [_id(row[0]) for row in rows]
+        return [check_id(row[0], _WHOSE, _MOST_ID) for row in rows]
 
     def status(self, job_id: str) -> Status:
         """State of a job; an InputError if it is unknown."""
@@ -252,15 +252,6 @@ class Queue:
         return Database(self.folder / NAME, _WHAT, _SCHEMA, 0, fresh=fresh)
 
 
-def _id(value: Any) -> str:
-    if not (isinstance(value, str) and 0 < len(value) <= _MOST_ID and value.isprintable()):
-        raise InputError(
-            f"a queued job has id {printable(repr(value), 60)}, expected a printable text of at "
-            f"most {_MOST_ID} characters"
-        )
-    return value
-
-
 def _read_task(text: Any) -> tuple[Setup, int, bool]:
     """Setup, seed and doom of a job's task, as `Queue.add` writes it."""
     what = "the task of a queued job"
@@ -282,4 +273,4 @@ def _read_row(row: Row) -> Task:
         raise InputError(f"a queued job has {size} settings, expected 1 to {MOST_RUNS}")
     settings = np.frombuffer(blob, dtype=np.uint8)
     check_runs(settings, np.zeros(len(settings), dtype=np.uint8))
-    return Task(_id(job_id), setup, seed, doomed, settings)
+    return Task(check_id(job_id, _WHOSE, _MOST_ID), setup, seed, doomed, settings)
