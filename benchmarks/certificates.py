@@ -11,19 +11,19 @@ import time
 
 from _report import header, seconds
 
-from protocol.best_plan import best_plan, nearest_feasible
 from protocol.certificate.file import _verified as verified_cache
 from protocol.certificate.file import certify_table, from_json
-from protocol.certificate.optimise import FINAL_GRID, optimise, optimised_certificate
 from protocol.certificate.proof import FACTOR_BITS, verify
-from protocol.certificate.prove import prove_tight
-from protocol.certificate.table_program import best_table
-from protocol.certificate.values import guessing_probability
-from protocol.plan import best_closed_form, plan_run
-from protocol.setting_code import _rho as ratio_cache
-from protocol.setting_code import compact_code, default_code, joint_code
+from protocol.plan.choose import best_plan, nearest_feasible
+from protocol.plan.plan import best_closed_form, plan_run
+from protocol.search.optimise import FINAL_GRID, optimise, optimised_certificate
+from protocol.search.prove import prove_tight
+from protocol.search.table_program import best_table
+from protocol.search.values import guessing_probability
+from protocol.settings.code import _rho as ratio_cache
+from protocol.settings.code import compact_code, default_code, joint_code
 from qdevices.aer import behaviour as simulated
-from qdevices.game import honest_table, pair_label, with_white_noise
+from qdevices.ks18.game import honest_table, pair_label, with_white_noise
 from qdevices.noise import NoiseSpec
 
 

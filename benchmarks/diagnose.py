@@ -1,4 +1,4 @@
-"""Power, false alarms and time of `protocol.diagnose` on simulated runs with planted signals.
+"""Power, false alarms and time of `protocol.diagnose.signs` on simulated runs with planted signals.
 
 Run as `python benchmarks/diagnose.py`.  Settings come from uniform bits through the default
 code (Bob's starred setting is 3, Alice's 1), outcomes from the honest device with 0.1 % white
@@ -14,11 +14,11 @@ from _report import header, seconds, spread
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from protocol.diagnose import count_runs, diagnose, diagnose_counts
-from protocol.setting_code import default_code
-from protocol.sources import UniformSource
+from protocol.diagnose.signs import count_runs, diagnose, diagnose_counts
+from protocol.settings.code import default_code
+from protocol.sources.sources import UniformSource
 from qdevices.device import TableDevice
-from qdevices.game import honest_table, with_white_noise
+from qdevices.ks18.game import honest_table, with_white_noise
 
 Bytes = NDArray[np.uint8]
 Where = Callable[[Bytes], NDArray[np.bool_]]

@@ -12,14 +12,14 @@ import sys
 import numpy as np
 from _report import header, seconds, spread
 
-from protocol.acceptance import Tally
-from protocol.plan import best_closed_form
-from protocol.run import extract
-from protocol.setting_code import default_code
-from protocol.sources import UniformSource
+from protocol.plan.plan import best_closed_form
+from protocol.run.play import extract
+from protocol.run.tally import Tally
+from protocol.settings.code import default_code
+from protocol.sources.sources import UniformSource
 from qdevices.aer import behaviour
 from qdevices.device import TableDevice
-from qdevices.game import honest_table, with_white_noise
+from qdevices.ks18.game import honest_table, with_white_noise
 from qdevices.noise import NoiseSpec
 
 COMMAND = [sys.executable, "-m", "protocol.cli", "run", "--seed", "1", "--json"]

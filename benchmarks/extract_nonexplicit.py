@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from _report import header
 
-from protocol.extract.nonexplicit import exact_error, inner_product_table, search
+from protocol.paper.nonexplicit import exact_error, inner_product_table, search
 
 FLIPS = 3000
 

@@ -27,11 +27,11 @@ from _report import header
 from numpy.typing import NDArray
 from qiskit.transpiler import CouplingMap, Target
 
-from protocol.best_plan import best_plan
-from qdevices.game import honest_table, with_white_noise
+from protocol.plan.choose import best_plan
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target, white_noise_equivalent
 from qdevices.hardware.programme import VARIANTS
+from qdevices.ks18.game import honest_table, with_white_noise
 
 BACKENDS = (
     "FakeGuadalupeV2",

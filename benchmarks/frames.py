@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 from scipy.optimize import least_squares
 
-from qdevices.hardware.frame import PAULI, RELABELLINGS, concurrence, unit_rays
+from qdevices.ks18.frame import PAULI, RELABELLINGS, concurrence, unit_rays
 
 Complex = NDArray[np.complex128]
 STARTS = 12

@@ -20,8 +20,8 @@ from _report import header
 from protocol.certificate.file import read
 from protocol.certificate.proof import MOST_BETA, MOST_CASES, MOST_POINTS
 from protocol.errors import InputError
-from protocol.setting_code import MAX_BITS_PER_RUN, SettingCode
-from qdevices.game import N_PAIRS, STARRED_SETTING
+from protocol.settings.code import MAX_BITS_PER_RUN, SettingCode
+from qdevices.ks18.game import N_PAIRS, STARRED_SETTING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

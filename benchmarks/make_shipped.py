@@ -12,9 +12,9 @@ from _report import header
 
 import protocol.certificate
 from protocol.certificate.file import write
-from protocol.certificate.optimise import optimise, optimised_certificate
-from protocol.setting_code import CODES
-from qdevices.game import honest_table, with_white_noise
+from protocol.search.optimise import optimise, optimised_certificate
+from protocol.settings.code import CODES
+from qdevices.ks18.game import honest_table, with_white_noise
 
 FOLDER = Path(protocol.certificate.__file__).parent / "data" / "shipped"
 _QUIET = (1e-4, 1e-3, 1e-2)

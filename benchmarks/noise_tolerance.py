@@ -16,15 +16,15 @@ import numpy as np
 from _report import header
 
 from protocol.certificate.file import certify_table
-from protocol.certificate.optimise import SEARCH_GRID, largest_noise
-from protocol.certificate.polytope import LinearProgramError
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, Table
-from protocol.certificate.prove import prove_tight
-from protocol.certificate.table_program import best_table
-from protocol.plan import best_closed_form, plan_run
-from protocol.score import ScoreCertificate, beta_limit, closed_form
-from protocol.setting_code import CANDIDATE_CODES, SettingCode, default_code
-from qdevices.game import honest_table, with_white_noise
+from protocol.certificate.score import ScoreCertificate, beta_limit, closed_form
+from protocol.plan.plan import best_closed_form, plan_run
+from protocol.search.optimise import SEARCH_GRID, largest_noise
+from protocol.search.polytope import LinearProgramError
+from protocol.search.prove import prove_tight
+from protocol.search.table_program import best_table
+from protocol.settings.code import CANDIDATE_CODES, SettingCode, default_code
+from qdevices.ks18.game import honest_table, with_white_noise
 
 EPSILONS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2)
 RUNS = (10**6, 10**8)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
-from qdevices.circuits import WHITE_NOISE_LABEL, pair_circuit
 from qdevices.device import TableDevice
-from qdevices.game import N_PAIRS, N_SETTINGS
+from qdevices.ks18.circuits import WHITE_NOISE_LABEL, pair_circuit
+from qdevices.ks18.game import N_PAIRS, N_SETTINGS
 from qdevices.noise import NoiseSpec
 
 _ONE_QUBIT_GATES = ["sx", "x"]  # rz is a change of frame, without error on any processor

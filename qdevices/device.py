@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from qdevices.errors import InputError
-from qdevices.game import N_JOINT, N_PAIRS
+from qdevices.ks18.game import N_JOINT, N_PAIRS
 
 #: Rounding of a simulated probability; anything below is an exact zero of the noise model.
 ROUNDING = 1e-13

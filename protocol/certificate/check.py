@@ -9,8 +9,8 @@ import numpy as np
 
 from protocol.certificate.file import TableCertificate, certify_table
 from protocol.certificate.proof import ProofError
+from protocol.certificate.score import ScoreCertificate, closed_form
 from protocol.errors import InputError
-from protocol.score import ScoreCertificate, closed_form
 
 
 def check_certificate(certificate: ScoreCertificate) -> None:

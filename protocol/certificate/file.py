@@ -35,13 +35,13 @@ from protocol.certificate.proof import (
     Table,
     verify,
 )
-from protocol.document import Fields, canonical, digest, parse_json, printable
+from protocol.certificate.score import OPTIMISED, ScoreCertificate
+from protocol.documents.fields import Fields, canonical, digest, parse_json, printable
+from protocol.documents.files import read_json, write_file
+from protocol.documents.number_text import read_numbers
 from protocol.errors import InputError
-from protocol.files import read_json, write_file
-from protocol.number_text import read_numbers
-from protocol.score import OPTIMISED, ScoreCertificate
-from protocol.setting_code import SettingCode
-from qdevices.game import N_JOINT, N_PAIRS
+from protocol.settings.code import SettingCode
+from qdevices.ks18.game import N_JOINT, N_PAIRS
 
 #: Version 1 numbered the outcomes of setting M7 from v18 on.
 FORMAT, VERSION = "ksamp-certificate", 2

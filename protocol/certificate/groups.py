@@ -1,6 +1,6 @@
 """Groups of symmetries that a linear programme's data leave, and how they act.
 
-A group is an array of entry permutations, shape (order, 1296), as in `qdevices.symmetry`.
+A group is an array of entry permutations, shape (order, 1296), as in `qdevices.ks18.symmetry`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.potentials import N_SLOTS, slots
-from qdevices.game import N_JOINT, N_OUTCOMES, N_PAIRS
-from qdevices.symmetry import stabiliser
+from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS
+from qdevices.ks18.symmetry import stabiliser
 
 Group = NDArray[np.int64]
 

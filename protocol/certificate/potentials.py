@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdevices.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
+from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
 
 #: Potentials: a(u,x1) at 4u+x1, then b(u,x2) at 324+4u+x2.
 N_SLOTS = 2 * N_PAIRS * N_OUTCOMES

@@ -1,7 +1,7 @@
 """Exact proofs of score tables: the cases, their potentials, and the check in whole numbers.
 
-A table F with power β at the starred pair u0 is a score certificate for ε (see `protocol.score`)
-if for every no-signalling box P, with p_x = P(x|u0),
+A table F with power β at the starred pair u0 is a score certificate for ε (see `score`) if for
+every no-signalling box P, with p_x = P(x|u0),
 
     Σ_x F(x,u0)·p_x^{1+β} + Σ_{u≠u0} w(u)·Σ_x (F(x,u) − 1)·P(x|u)  ≤  1,                  (P)
     F(x,u) ≤ 1 for u ≠ u0,    0 ≤ w(u) ≤ ν(u)/ν(u0) for every ε-SV source ν.              (W)
@@ -47,9 +47,9 @@ from numpy.typing import NDArray
 
 from protocol.certificate.groups import Group, invariance_group
 from protocol.certificate.potentials import N_SLOTS, reduced_costs, slots, sums
-from protocol.document import printable
-from protocol.setting_code import SettingCode, check_epsilon
-from qdevices.game import N_JOINT, N_PAIRS, N_SETTINGS
+from protocol.documents.fields import printable
+from protocol.settings.code import SettingCode, check_epsilon
+from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
 
 #: F is a multiple of 2^−40, the grid of 2^−10, β of 2^−20, everything else of 2^−50.
 FACTOR_BITS, GRID_BITS, BETA_BITS, BITS = 40, 10, 20, 50

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from protocol.certificate.file import TableCertificate, from_json
-from protocol.document import parse_json
+from protocol.documents.fields import parse_json
 
 _FOLDER = "data/shipped"
 

@@ -13,7 +13,7 @@ import sys
 import click
 
 from protocol._version import __version__
-from protocol.document import printable
+from protocol.documents.fields import printable
 from protocol.errors import InputError
 
 # name -> (module that defines `command`, one-line help); the help stands here so that

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.best_plan import CHOICES
 from protocol.certificate.file import read as read_certificate
+from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
-from protocol.score import ScoreCertificate
+from protocol.plan.choose import CHOICES
 from qdevices.device import Device
 from qdevices.noise import NoiseSpec
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from protocol.setting_code import CODES
-from protocol.sources import SOURCES
+from protocol.settings.code import CODES
+from protocol.sources.sources import SOURCES
 
 F = TypeVar("F", bound=Callable[..., Any])
 

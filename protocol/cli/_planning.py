@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.best_plan import best_plan, nearest_feasible
 from protocol.cli._laboratory import certificate_choice
 from protocol.cli._progress import ProgressBar
-from protocol.plan import Plan, plan_run
-from protocol.setting_code import CODES, SettingCode
-from protocol.sources import Source
+from protocol.plan.choose import best_plan, nearest_feasible
+from protocol.plan.plan import Plan, plan_run
+from protocol.settings.code import CODES, SettingCode
+from protocol.sources.sources import Source
 
 
 def plan_with_source(

@@ -10,17 +10,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.document import printable
+from protocol.documents.fields import printable
 from protocol.errors import InputError
 from protocol.jobs.ledger import NAME as LEDGER
 from protocol.jobs.ledger import Job, Ledger
-from protocol.jobs.local import LocalProvider, LocalSpec
-from protocol.jobs.named import collect_command, names_code, require_backend
-from protocol.jobs.provider import VARIANTS as VARIANTS
-from protocol.jobs.provider import Provider, TransientError
 from protocol.jobs.publish import is_published
-from protocol.jobs.remote import RemoteProvider
-from protocol.jobs.retry import Patience
+from protocol.providers.local import LocalProvider, LocalSpec
+from protocol.providers.named import collect_command, names_code, require_backend
+from protocol.providers.provider import VARIANTS as VARIANTS
+from protocol.providers.provider import Provider, TransientError
+from protocol.providers.remote import RemoteProvider
+from protocol.providers.retry import Patience
 
 #: Exit code of a submitted run that is not finished yet.
 UNFINISHED = 4

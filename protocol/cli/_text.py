@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.assumptions import assumptions
-from protocol.plan import Plan
-from protocol.run import Verdict
-from protocol.score import ScoreCertificate
-from qdevices.game import N_PAIRS, pair_label
+from protocol.certificate.score import ScoreCertificate
+from protocol.plan.assumptions import assumptions
+from protocol.plan.plan import Plan
+from protocol.run.play import Verdict
+from qdevices.ks18.game import N_PAIRS, pair_label
 
 
 def summary(certificate: ScoreCertificate) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
+from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
 from protocol.jobs.drive import cancel
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.lock import NAME, Lock
 from protocol.jobs.publish import is_published
 
 

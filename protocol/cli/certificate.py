@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from protocol.best_plan import best_plan
 from protocol.certificate.file import TableCertificate, read, write
 from protocol.cli import _options as options
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
-from protocol.document import printable
+from protocol.documents.fields import printable
+from protocol.documents.files import check_new
 from protocol.errors import InputError
-from protocol.files import check_new
-from protocol.plan import check_count, check_demands
-from protocol.setting_code import (
+from protocol.plan.choose import best_plan
+from protocol.plan.plan import check_count, check_demands
+from protocol.settings.code import (
     CANDIDATE_CODES,
     CODES,
     SettingCode,
@@ -26,7 +26,7 @@ from protocol.setting_code import (
     default_code,
     plain_code,
 )
-from qdevices.game import STARRED_SETTING, pair_index
+from qdevices.ks18.game import STARRED_SETTING, pair_index
 
 
 @click.group("certificate")
@@ -116,8 +116,8 @@ def optimise_command(
     chosen = _code(code_name, starred)
     check_new(out, "certificate file", overwrite=overwrite)  # before the minutes of work
     behaviour = expected_behaviour(noise)
-    from protocol.certificate.code_search import search_codes
-    from protocol.certificate.optimise import largest_noise, optimise_codes, optimised_certificate
+    from protocol.search.code_search import search_codes
+    from protocol.search.optimise import largest_noise, optimise_codes, optimised_certificate
 
     with ProgressBar() as progress:
         codes: tuple[SettingCode, ...] = CANDIDATE_CODES if chosen is None else (chosen,)

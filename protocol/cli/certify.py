@@ -9,23 +9,23 @@ from pathlib import Path
 
 import click
 
-from protocol import folder
-from protocol.best_plan import best_plan
-from protocol.certify import certify, check_recorded
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.run import show
+from protocol.data.provenance import Provenance
+from protocol.data.recorded import Recorded, load_csv
 from protocol.errors import InputError
-from protocol.plan import Plan, check_demands
-from protocol.plan_file import read_plan
-from protocol.provenance import Provenance
-from protocol.recorded import Recorded, load_csv
-from protocol.run import check_faithful
-from protocol.setting_code import CODES, check_epsilon
-from protocol.sources import open_file
+from protocol.plan.choose import best_plan
+from protocol.plan.file import read_plan
+from protocol.plan.plan import Plan, check_demands
+from protocol.run import folder
+from protocol.run.play import check_faithful
+from protocol.run.replay import certify, check_recorded
+from protocol.settings.code import CODES, check_epsilon
+from protocol.sources.sources import open_file
 
 
 @click.command("certify")

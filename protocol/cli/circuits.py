@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice
 from protocol.cli._progress import ProgressBar
 from protocol.errors import InputError
-from protocol.plan import Plan
-from protocol.setting_code import CODES
-from qdevices.game import pair_index, pair_label
+from protocol.plan.choose import best_plan
+from protocol.plan.plan import Plan
+from protocol.settings.code import CODES
+from qdevices.ks18.game import pair_index, pair_label
 
 VARIANTS = ("literal", "static", "feedforward")
 

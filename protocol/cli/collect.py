@@ -17,7 +17,7 @@ from protocol.cli.submit import absolute_source
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect
 from protocol.jobs.ledger import STATES, Ledger
-from protocol.jobs.named import collect_command
+from protocol.providers.named import collect_command
 
 #: A day, in seconds.
 _LONGEST_POLL = 86_400

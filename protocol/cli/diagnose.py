@@ -6,11 +6,11 @@ import json
 
 import click
 
-from protocol import folder as run_folder
 from protocol.cli import _options as options
-from protocol.diagnose import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
+from protocol.data.recorded import Runs, load_csv
+from protocol.diagnose.signs import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
 from protocol.errors import InputError
-from protocol.recorded import Runs, load_csv
+from protocol.run import folder as run_folder
 
 _SHOWN = 8
 CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every certificate."

@@ -13,6 +13,7 @@ import numpy as np
 
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
+from protocol.documents.files import PRIVATE, check_new, open_regular, write_file
 from protocol.errors import InputError
 from protocol.extract import (
     DodisPlan,
@@ -24,7 +25,6 @@ from protocol.extract import (
     smallest_field,
 )
 from protocol.extract.bounds import InsufficientError
-from protocol.files import PRIVATE, check_new, open_regular, write_file
 
 
 class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]

@@ -10,7 +10,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._text import NOT_FAITHFUL
-from protocol.document import printable
+from protocol.documents.fields import printable
 from protocol.jobs.ledger import STATES, Ledger
 from protocol.jobs.publish import is_published
 

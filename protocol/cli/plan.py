@@ -6,17 +6,17 @@ import json
 
 import click
 
-from protocol.assumptions import assumptions
-from protocol.best_plan import best_plan
 from protocol.cli import _options as options
 from protocol.cli._laboratory import certificate_choice, expected_behaviour
 from protocol.cli._planning import nearest_for
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import plan_text, summary
-from protocol.files import check_new
-from protocol.plan import Plan
-from protocol.plan_file import write_plan
-from protocol.setting_code import CODES
+from protocol.documents.files import check_new
+from protocol.plan.assumptions import assumptions
+from protocol.plan.choose import best_plan
+from protocol.plan.file import write_plan
+from protocol.plan.plan import Plan
+from protocol.settings.code import CODES
 
 
 @click.command("plan")

@@ -11,18 +11,18 @@ from typing import Any
 import click
 import numpy as np
 
-from protocol import folder
 from protocol.cli import _options as options
 from protocol.cli._laboratory import DEVICES, expected_behaviour, open_device
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import bits_hex, plan_text, verdict_text
 from protocol.cli.plan import advice_text
+from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.plan import Plan
-from protocol.provenance import Provenance
-from protocol.run import Result, execute, report_planned
-from protocol.sources import open_source
+from protocol.plan.plan import Plan
+from protocol.run import folder
+from protocol.run.play import Result, execute, report_planned
+from protocol.sources.sources import open_source
 
 
 @click.command("run")

@@ -9,28 +9,28 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol import folder
-from protocol.assumptions import assumptions
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._text import NOT_FAITHFUL, plan_text
 from protocol.cli.plan import advice_text
+from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
-from protocol.jobs import retry
 from protocol.jobs.begin import begin
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.lock import NAME, Lock
-from protocol.jobs.named import collect_command
-from protocol.jobs.provider import Order
-from protocol.jobs.weak import WeakBits
-from protocol.plan import Plan
-from protocol.plan_file import read_plan
-from protocol.run import report_planned
-from protocol.setting_code import SettingCode
-from protocol.sources import Source, open_source
+from protocol.plan.assumptions import assumptions
+from protocol.plan.file import read_plan
+from protocol.plan.plan import Plan
+from protocol.providers import retry
+from protocol.providers.named import collect_command
+from protocol.providers.provider import Order
+from protocol.run import folder
+from protocol.run.play import report_planned
+from protocol.settings.code import SettingCode
+from protocol.sources.positions import WeakBits
+from protocol.sources.sources import Source, open_source
 from qdevices.noise import NoiseSpec
 
 #: Options that a plan fixes.

@@ -10,7 +10,7 @@ from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL
-from protocol.verify import verify_folder
+from protocol.run.verification import verify_folder
 
 
 @click.command("verify")

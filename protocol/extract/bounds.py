@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, wrightomega
 
-from protocol.document import Fields
+from protocol.documents.fields import Fields
 from protocol.errors import InputError
 
 _LN2 = math.log(2)

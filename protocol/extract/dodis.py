@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from protocol.document import Fields
+from protocol.documents.fields import Fields
 from protocol.errors import InputError
 from protocol.extract.bounds import (
     MOST_BITS,

@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from protocol.document import Fields
+from protocol.documents.fields import Fields
 from protocol.errors import InputError
 from protocol.extract.multiply import Backend, multiply
 from protocol.extract.words import (

@@ -77,7 +77,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from protocol.document import Fields
+from protocol.documents.fields import Fields
 from protocol.errors import InputError
 from protocol.extract.bounds import (
     MOST_BITS,

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol import files
+from protocol.documents import files
 from protocol.errors import InputError
-from protocol.folder import check_target
 from protocol.jobs.ledger import EXT, ON_THE_WAY, Job, Ledger
-from protocol.jobs.provider import MOST_RUNS, Order
-from protocol.jobs.weak import WeakBits
-from protocol.plan import Plan
+from protocol.plan.plan import Plan
+from protocol.providers.provider import MOST_RUNS, Order
+from protocol.run.folder import check_target
+from protocol.sources.positions import WeakBits
 
 
 def begin(
@@ -126,8 +126,8 @@ def redraw(ledger: Ledger, plan: Plan, weak: WeakBits) -> int:
     The provider has seen the old settings, so a second try with them would let a device answer
     what it had time to foresee.  With fresh bits the failed try is only a part of the device's
     past; that whoever fails a chunk chooses which try counts is paid for in the score
-    (`protocol.redraws`).  The extractor's bits have to come after all settings, so they are claimed
-    anew too, and those claimed before stay unused.
+    (`protocol.run.redraws`).  The extractor's bits have to come after all settings, so they are
+    claimed anew too, and those claimed before stay unused.
 
     The proof wants runs to be played in the order of their source bits: given later bits of an SV
     source, an earlier one may be known, so a device that has seen the settings of a redrawn chunk

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certify import certify
+from protocol.data.provenance import Provenance
+from protocol.data.recorded import Recorded
+from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
 from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
 from protocol.jobs.ledger import EXT, ON_THE_WAY, Chunk, Job, Ledger
-from protocol.jobs.lock import NAME, Lock
-from protocol.jobs.named import check_named, require_backend, require_source
-from protocol.jobs.provider import Provider
 from protocol.jobs.publish import is_published, publish, read_result
-from protocol.jobs.retry import Patience
-from protocol.jobs.weak import WeakBits
-from protocol.plan import Plan
-from protocol.provenance import Provenance
-from protocol.recorded import Recorded
-from protocol.run import Progress, Result
+from protocol.plan.plan import Plan
+from protocol.providers.named import check_named, require_backend, require_source
+from protocol.providers.provider import Provider
+from protocol.providers.retry import Patience
+from protocol.run.play import Progress, Result
+from protocol.run.replay import certify
+from protocol.sources.positions import WeakBits
 
 _FIRST_WAIT_SECONDS = 0.05
 Opener = Callable[[Job], Provider]

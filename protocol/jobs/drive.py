@@ -16,11 +16,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.acceptance import check_runs
 from protocol.errors import InputError
 from protocol.jobs.ledger import ON_THE_WAY, Chunk, Ledger
-from protocol.jobs.provider import Provider
-from protocol.jobs.retry import Patience
+from protocol.providers.provider import Provider
+from protocol.providers.retry import Patience
+from protocol.run.tally import check_runs
 
 #: Told the name of every step just before or after it, for logs and for tests of crashes.
 Observer = Callable[[str], None]

@@ -19,13 +19,13 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.document import Fields, parse_json, printable
+from protocol.documents.database import ConflictError, Database, Row, check_id, create
+from protocol.documents.fields import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.folder import recover
-from protocol.jobs.database import ConflictError, Database, Row, check_id, create
-from protocol.jobs.provider import MOST_RUNS, ORDERS, VARIANTS, Order
-from protocol.plan import MAX_RUNS
-from qdevices.game import N_JOINT, N_PAIRS
+from protocol.plan.plan import MAX_RUNS
+from protocol.providers.provider import MOST_RUNS, ORDERS, VARIANTS, Order
+from protocol.run.folder import recover
+from qdevices.ks18.game import N_JOINT, N_PAIRS
 from qdevices.noise import NoiseSpec
 
 T = TypeVar("T")

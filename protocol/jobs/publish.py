@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol import folder
-from protocol.certify import certify
+from protocol.data.recorded import Recorded
+from protocol.documents.files import sync
 from protocol.errors import InputError
-from protocol.files import sync
 from protocol.jobs.drive import Observer, unobserved
-from protocol.marks import RECORD
-from protocol.plan import Plan
-from protocol.recorded import Recorded
-from protocol.run import Result
-from protocol.sources import KeptBits
+from protocol.plan.plan import Plan
+from protocol.run import folder
+from protocol.run.marks import RECORD
+from protocol.run.play import Result
+from protocol.run.replay import certify
+from protocol.sources.sources import KeptBits
 
 _STAGING = ".publishing"
 

@@ -18,13 +18,13 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit_aer import AerSimulator
 
 from qdevices.errors import InputError
-from qdevices.game import N_JOINT
 from qdevices.hardware.catalogue import SimulatedBackend, compiled_for, open_backend, target_of
 from qdevices.hardware.compilation import Compiled
 from qdevices.hardware.known_answers import SHOTS, KnownAnswer, check_known_answers, known_answers
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.programme import Programme, Pub, check_settings, widen
 from qdevices.hardware.reduced import probabilities
+from qdevices.ks18.game import N_JOINT
 
 Order = Literal["run", "grouped"]
 ORDERS: tuple[str, ...] = ("run", "grouped")

@@ -10,10 +10,10 @@ from qiskit.circuit import IfElseOp, Measure, Parameter
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
 from qiskit.transpiler import Target
 
-from qdevices.game import N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
 from qdevices.hardware.placement import Placement, candidates
 from qdevices.hardware.programme import Programme, build, check_variant, signalling
 from qdevices.hardware.reduced import ReducedNoise, reduced_target
+from qdevices.ks18.game import N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
 
 #: Placements whose Bell value is computed exactly.
 EXACT = 6

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
-from qdevices.hardware.state import Shape
+from qdevices.ks18.state import Shape
 
 #: √X gates per qubit, roughly; they matter little for the ranking.
 _PULSES = 3

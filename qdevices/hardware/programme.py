@@ -16,12 +16,12 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import ControlFlowOp
 from qiskit.transpiler import Target
 
-from qdevices.circuits import pair_circuit
 from qdevices.errors import InputError
-from qdevices.game import N_JOINT, N_PAIRS, N_SETTINGS
-from qdevices.hardware import feedforward, template
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.reduced import ReducedNoise, probabilities
+from qdevices.ks18 import feedforward, template
+from qdevices.ks18.circuits import pair_circuit
+from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
 
 Variant = Literal["literal", "static", "feedforward"]
 VARIANTS: tuple[str, ...] = get_args(Variant)

@@ -25,7 +25,7 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 
 from qdevices.errors import InputError
-from qdevices.hardware.frame import Complex
+from qdevices.ks18.frame import Complex
 
 #: Instructions without a matrix of their own that a circuit may contain.
 _IGNORED = ("barrier", "id")

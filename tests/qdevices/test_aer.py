@@ -12,14 +12,14 @@ from qiskit.quantum_info import Operator, Statevector
 from scipy.stats import chi2
 
 from qdevices.aer import AerShotsDevice, aer_device, behaviour
-from qdevices.circuits import (
+from qdevices.ks18.circuits import (
     BASIS_GATES,
     basis_unitary,
     measurement_circuit,
     pair_circuit,
     state_circuit,
 )
-from qdevices.game import honest_table, losing_table, with_white_noise
+from qdevices.ks18.game import honest_table, losing_table, with_white_noise
 from qdevices.noise import NoiseSpec
 
 

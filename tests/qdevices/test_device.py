@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from qdevices.device import ReplayDevice, TableDevice, check_behaviour
 from qdevices.errors import InputError
-from qdevices.game import honest_table, losing_table, with_white_noise
+from qdevices.ks18.game import honest_table, losing_table, with_white_noise
 
 
 def _settings(n, seed=0):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocol.certificate.optimise import SEARCH_GRID
-from protocol.certificate.polytope import full_polytope, solve
 from protocol.certificate.proof import BETA_BITS
-from protocol.certificate.prove import prove_tight
-from protocol.certificate.table_program import best_table
-from protocol.setting_code import joint_code
-from qdevices.game import honest_table, losing_table, with_white_noise
+from protocol.search.optimise import SEARCH_GRID
+from protocol.search.polytope import full_polytope, solve
+from protocol.search.prove import prove_tight
+from protocol.search.table_program import best_table
+from protocol.settings.code import joint_code
+from qdevices.ks18.game import honest_table, losing_table, with_white_noise
 
 
 @pytest.fixture(scope="session")

@@ -34,11 +34,11 @@ from protocol.certificate.proof import (
     verify,
 )
 from protocol.certificate.shipped import _read
-from protocol.document import digest
+from protocol.documents.fields import digest
 from protocol.errors import InputError
-from protocol.setting_code import SettingCode, compact_code, default_code, joint_code
-from protocol.sv_tree import sv_maximum
-from qdevices.game import N_PAIRS, pair_index
+from protocol.settings.code import SettingCode, compact_code, default_code, joint_code
+from protocol.settings.sv_tree import sv_maximum
+from qdevices.ks18.game import N_PAIRS, pair_index
 
 ONE = 1 << FACTOR_BITS
 LIMIT = 1 << (BITS + 4)

@@ -13,11 +13,11 @@ import pytest
 
 from protocol.certificate.file import certify_table, from_json, read, write
 from protocol.certificate.proof import FACTOR_BITS
+from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.shipped import _names
 from protocol.certificate.shipped import _read as read_shipped
-from protocol.document import digest
+from protocol.documents.fields import digest
 from protocol.errors import InputError
-from protocol.score import ScoreCertificate
 
 
 @pytest.fixture

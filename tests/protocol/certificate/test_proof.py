@@ -27,12 +27,12 @@ from protocol.certificate.proof import (
     table_group,
     verify,
 )
-from protocol.certificate.prove import chord_box, prove, prove_tight
+from protocol.certificate.score import closed_form
 from protocol.errors import InputError
-from protocol.score import closed_form
-from protocol.setting_code import CODES, SettingCode, default_code, joint_code
-from protocol.sv_tree import sv_maximum
-from qdevices.game import losing_table
+from protocol.search.prove import chord_box, prove, prove_tight
+from protocol.settings.code import CODES, SettingCode, default_code, joint_code
+from protocol.settings.sv_tree import sv_maximum
+from qdevices.ks18.game import losing_table
 
 GRID = (512, 1024)
 

@@ -15,7 +15,7 @@ from protocol.errors import InputError
 from protocol.extract import DodisPlan, Source1, dodis
 from protocol.extract.bounds import InsufficientError
 from protocol.extract.multiply import backends
-from protocol.sv_tree import sv_maximum
+from protocol.settings.sv_tree import sv_maximum
 from tests.protocol.extract import naive
 
 PRIMES = (3, 5, 11, 13, 19, 101, 131)

@@ -18,7 +18,7 @@ from protocol.extract import Field, PackedBits, RazPlan, Source1, dodis, raz
 from protocol.extract.bounds import InsufficientError, log2_poisson_moment
 from protocol.extract.fields import smallest_field, trinomial_field
 from protocol.extract.multiply import backends
-from protocol.sv_tree import sv_maximum
+from protocol.settings.sv_tree import sv_maximum
 from tests.protocol.extract import naive
 
 R4 = Field("all-one", 4)

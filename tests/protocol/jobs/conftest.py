@@ -14,12 +14,12 @@ import pytest
 from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import Job
-from protocol.jobs.local import LocalProvider, LocalSpec
-from protocol.jobs.retry import Patience
-from protocol.jobs.weak import WeakBits
-from protocol.plan import Plan, best_closed_form
-from protocol.setting_code import default_code
-from qdevices.game import honest_table
+from protocol.plan.plan import Plan, best_closed_form
+from protocol.providers.local import LocalProvider, LocalSpec
+from protocol.providers.retry import Patience
+from protocol.settings.code import default_code
+from protocol.sources.positions import WeakBits
+from qdevices.ks18.game import honest_table
 
 # Every job may have to be asked for again, which takes the extra `hardware`.
 collect_ignore_glob = [] if importlib.util.find_spec("tenacity") else ["test_*.py"]
@@ -87,7 +87,7 @@ class Laboratory:
             "import os, signal\n"
             "from pathlib import Path\n"
             "from tests.protocol.jobs.conftest import Laboratory\n"
-            "from protocol.plan_file import read_plan\n"
+            "from protocol.plan.file import read_plan\n"
             f"root, queue = Path({str(root)!r}), Path({str(self.queue)!r})\n"
             f"laboratory = Laboratory(read_plan({str(self.plan_file)!r}), queue)\n"
             "def die():\n"
@@ -127,7 +127,7 @@ def plan():
 
 @pytest.fixture(scope="session")
 def laboratory(plan, tmp_path_factory):
-    from protocol.plan_file import write_plan
+    from protocol.plan.file import write_plan
 
     made = Laboratory(plan, tmp_path_factory.mktemp("provider") / "queue")
     write_plan(plan, made.plan_file)

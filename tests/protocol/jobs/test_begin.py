@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from protocol import files
+from protocol.documents import files
 from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 

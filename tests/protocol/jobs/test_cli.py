@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from protocol.cli import cli
-from protocol.document import digest
-from protocol.folder import sha256
-from protocol.jobs.queue import Queue
+from protocol.documents.fields import digest
+from protocol.providers.queue import Queue
+from protocol.run.folder import sha256
 from tests.protocol.jobs.conftest import FILES, contents
 
 RUN = (

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from protocol.documents.lock import Lock
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.local import WORKER_LOCK
-from protocol.jobs.lock import Lock
-from protocol.jobs.queue import Queue
-from protocol.plan_file import write_plan
-from protocol.verify import verify_folder
+from protocol.plan.file import write_plan
+from protocol.providers.local import WORKER_LOCK
+from protocol.providers.queue import Queue
+from protocol.run.verification import verify_folder
 from tests.protocol.jobs.conftest import Laboratory, contents
 
 STEPS = (
@@ -146,7 +146,7 @@ def test_while_one_process_works_another_is_refused_and_a_killed_ones_lock_is_fr
     laboratory.begin(root)
     done = laboratory.script(
         root,
-        "from protocol.jobs.lock import Lock, NAME\n"
+        "from protocol.documents.lock import Lock, NAME\n"
         "with Lock(root / NAME):\n"
         "    try:\n"
         "        laboratory.collect(root)\n"

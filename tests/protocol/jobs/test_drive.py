@@ -9,19 +9,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from protocol.certify import certify
+from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.folder import read_run
 from protocol.jobs.begin import redraw
 from protocol.jobs.drive import cancel, fetch, send
 from protocol.jobs.ledger import EXT, Ledger
-from protocol.jobs.local import LocalSpec
-from protocol.jobs.provider import TransientError
-from protocol.jobs.queue import Queue
-from protocol.jobs.retry import Patience
-from protocol.provenance import Provenance
-from protocol.redraws import redraw_charge
-from protocol.verify import verify_folder
+from protocol.providers.local import LocalSpec
+from protocol.providers.provider import TransientError
+from protocol.providers.queue import Queue
+from protocol.providers.retry import Patience
+from protocol.run.folder import read_run
+from protocol.run.redraws import redraw_charge
+from protocol.run.replay import certify
+from protocol.run.verification import verify_folder
 from tests.protocol.jobs.conftest import QUICK, RUNS, contents
 
 

@@ -14,8 +14,8 @@ import pytest
 from protocol.errors import InputError
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import NAME, Ledger
-from protocol.jobs.queue import NAME as QUEUE
-from protocol.jobs.queue import Queue
+from protocol.providers.queue import NAME as QUEUE
+from protocol.providers.queue import Queue
 
 
 @pytest.fixture(scope="module")

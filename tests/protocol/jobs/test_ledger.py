@@ -10,9 +10,9 @@ import pytest
 
 from protocol.errors import InputError
 from protocol.jobs.ledger import NAME, Ledger
-from protocol.jobs.provider import TransientError
-from protocol.jobs.retry import Patience
-from protocol.plan import Plan
+from protocol.plan.plan import Plan
+from protocol.providers.provider import TransientError
+from protocol.providers.retry import Patience
 
 
 def test_a_ledger_gives_back_what_was_submitted(laboratory, tmp_path):
@@ -74,7 +74,7 @@ def test_only_transient_errors_are_waited_out():
 
 def test_jobs_import_no_quantum_software_and_no_retry_library():
     code = (
-        "import sys, protocol.jobs.collect, protocol.jobs.local, protocol.jobs.worker;"
+        "import sys, protocol.jobs.collect, protocol.providers.local, protocol.providers.worker;"
         "print([m for m in ('qiskit', 'qiskit_aer', 'tenacity') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,12 +14,12 @@ from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.drive import cancel, send
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.local import LocalProvider
-from protocol.jobs.queue import Queue, Setup
-from protocol.jobs.remote import RemoteProvider
-from protocol.jobs.worker import work
-from protocol.plan import best_closed_form
-from qdevices.game import honest_table, losing_table
+from protocol.plan.plan import best_closed_form
+from protocol.providers.local import LocalProvider
+from protocol.providers.queue import Queue, Setup
+from protocol.providers.remote import RemoteProvider
+from protocol.providers.worker import work
+from qdevices.ks18.game import honest_table, losing_table
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
 
 fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")

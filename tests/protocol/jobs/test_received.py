@@ -16,18 +16,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from protocol.documents.lock import Lock
 from protocol.errors import InputError
-from protocol.jobs import local
 from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import NAME, Ledger
-from protocol.jobs.local import LocalProvider, LocalSpec
-from protocol.jobs.lock import Lock
-from protocol.jobs.queue import NAME as QUEUE
-from protocol.jobs.queue import Queue, Setup
-from protocol.jobs.remote import RemoteProvider
-from protocol.jobs.worker import main, work
-from protocol.used_bits import used_bits, used_file
+from protocol.providers import local
+from protocol.providers.local import LocalProvider, LocalSpec
+from protocol.providers.queue import NAME as QUEUE
+from protocol.providers.queue import Queue, Setup
+from protocol.providers.remote import RemoteProvider
+from protocol.providers.worker import main, work
+from protocol.sources.used_bits import used_bits, used_file
 from tests.protocol.jobs.conftest import QUICK, SEED, plant
 
 SETUP = Setup("table", "static", "run", "ideal")

@@ -12,11 +12,11 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import SamplerV2
 
 from qdevices.errors import InputError
-from qdevices.game import N_PAIRS, losing_table
 from qdevices.hardware import open_backend, run_chunk
 from qdevices.hardware.backends import aer_simulator, run_on, verify_backend
 from qdevices.hardware.known_answers import KnownAnswer, check_known_answers, known_answers
 from qdevices.hardware.programme import VARIANTS
+from qdevices.ks18.game import N_PAIRS, losing_table
 
 SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
 

@@ -8,7 +8,6 @@ from qiskit.circuit.library import CXGate
 from qiskit.transpiler import CouplingMap, InstructionProperties, Target
 
 from qdevices.errors import InputError
-from qdevices.game import honest_table, with_white_noise
 from qdevices.hardware.compilation import (
     compile_at,
     compile_for,
@@ -19,6 +18,7 @@ from qdevices.hardware.compilation import (
 )
 from qdevices.hardware.placement import Placement, candidates
 from qdevices.hardware.programme import duration, widen
+from qdevices.ks18.game import honest_table, with_white_noise
 
 LINE = [(i, i + 1) for i in range(5)]
 GRID = [(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from qdevices.errors import InputError
-from qdevices.game import losing_table
 from qdevices.hardware import ibm, open_backend
 from qdevices.hardware.backends import run_on, verify_backend
+from qdevices.ks18.game import losing_table
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

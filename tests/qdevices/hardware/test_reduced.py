@@ -16,12 +16,12 @@ from qiskit_aer.noise import NoiseModel
 
 from qdevices.device import check_behaviour
 from qdevices.errors import InputError
-from qdevices.game import N_PAIRS, honest_table
 from qdevices.hardware.backends import aer_simulator, run_on
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
 from qdevices.hardware.programme import VARIANTS, widen
 from qdevices.hardware.reduced import ReducedNoise, probabilities, reduced_target
+from qdevices.ks18.game import N_PAIRS, honest_table
 
 provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
 

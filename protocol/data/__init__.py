@@ -1,0 +1,1 @@
+"""Recorded runs, and where they come from."""

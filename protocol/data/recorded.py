@@ -1,0 +1,244 @@
+"""Recorded runs: settings and outcomes from NumPy files or a CSV with the paper's labels.
+
+NumPy files hold either one uint8 a run (setting 9u1+u2, outcome 4x1+x2, 0-based) or two columns
+(u1, u2) and (x1, x2), 0-based integers.  A CSV has a header with the columns u1, u2, x1, x2 in
+any order and the paper's labels, settings 1..9 and outcomes 1..4.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.data.provenance import Provenance
+from protocol.documents.fields import printable
+from protocol.documents.files import open_regular
+from protocol.errors import InputError
+from qdevices.ks18.game import N_OUTCOMES, N_SETTINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Runs as they were recorded.
+
+    Attributes:
+        settings: 9u1+u2, (n,) uint8, in run order.
+        outcomes: 4x1+x2, likewise.
+        provenance: how they came about.
+
+    Raises:
+        InputError: arrays of unequal length.
+    """
+
+    settings: NDArray[np.uint8]
+    outcomes: NDArray[np.uint8]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if len(self.settings) != len(self.outcomes):
+            raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
+
+
+_CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
+_LABEL = re.compile("[0-9]{1,9}")
+_REPORT = 1 << 16  # rows between two reports of progress
+_MOST_LINE = 1 << 16
+_MOST_HEADER = 10_000
+#: As many as a plan may have.
+MOST_RUNS = 10**9
+Progress = Callable[[str, int, int], None]
+Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def load_array(
+    path: str | Path, labels: int, what: str, *, follow: bool = True
+) -> NDArray[np.uint8]:
+    """One array of runs from a `.npy` file, as (n,) uint8 of `labels`·first + second.
+
+    Args:
+        path: the file; large (n,) uint8 files are mapped, not read.
+        labels: labels of one party, 9 for settings and 4 for outcomes.
+        what: "settings" or "outcomes", for messages.
+        follow: whether a link is followed.
+
+    Raises:
+        InputError: the file cannot be read, or its dtype, shape, length or a value is wrong.
+    """
+    array = _mapped(path, what, follow)
+    bound = labels**2 if array.ndim == 1 else labels
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= bound:
+        flat = np.asarray(array).ravel()
+        entry = int(((flat < 0) | (flat >= bound)).argmax())
+        run = entry if array.ndim == 1 else entry // 2
+        raise InputError(f"{what}[{run}] is {flat[entry]}, expected 0..{bound - 1}")
+    if array.ndim == 1:
+        return array if array.dtype == np.uint8 else array.astype(np.uint8)
+    return (labels * array[:, 0].astype(np.uint8) + array[:, 1].astype(np.uint8)).astype(np.uint8)
+
+
+def _mapped(path: str | Path, what: str, follow: bool) -> NDArray[Any]:
+    """The integers of a `.npy` file, (n,) or (n, 2) with n > 0, mapped.
+
+    NumPy's own loader believes the header: a shape of (−1,) ends the process, and bytes after the
+    array pass unseen.  Here the header only has to describe the file as it is.
+    """
+    name = f"{what} file {str(path)!r}"
+    with open_regular(path, f"{what} file", follow=follow) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            version = np.lib.format.read_magic(file)
+            reader = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            head = file.read(4 if version == (2, 0) else 2)
+            if int.from_bytes(head, "little") > _MOST_HEADER:
+                raise ValueError
+            file.seek(-len(head), os.SEEK_CUR)
+            shape, fortran, dtype = reader(file)
+        except (ValueError, EOFError, OverflowError, SyntaxError, KeyError, TypeError,
+                MemoryError, RecursionError, tokenize.TokenError):  # fmt: skip
+            raise InputError(f"{name} is no .npy array of numbers") from None
+        if dtype.hasobject:  # a pickle, which is never loaded
+            raise InputError(f"{name} is no .npy array of numbers")
+        start = file.tell()
+        if dtype.kind not in "iu":
+            raise InputError(
+                f"{name} has dtype {printable(dtype, 60)}, expected uint8 or another integer"
+            )
+        if not (
+            all(type(length) is int for length in shape)
+            and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 2))
+            and 0 < shape[0] <= MOST_RUNS
+        ):
+            raise InputError(
+                f"{name} has shape {printable(shape, 60)}, expected (n,) or (n, 2), n > 0"
+            )
+        expected = start + math.prod(shape) * dtype.itemsize
+        if size != expected:
+            raise InputError(
+                f"{name} has {size} bytes, expected {expected} by its header: shape {shape}, "
+                f"{dtype}"
+            )
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        try:
+            return np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape, order=order)
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def load_pair(settings: str | Path, outcomes: str | Path, *, follow: bool = True) -> Runs:
+    """Settings and outcomes from two `.npy` files; see `load_array`.
+
+    Raises:
+        InputError: also when the lengths differ.
+    """
+    u = load_array(settings, N_SETTINGS, "settings", follow=follow)
+    x = load_array(outcomes, N_OUTCOMES, "outcomes", follow=follow)
+    if len(u) != len(x):
+        raise InputError(f"{len(u)} settings but {len(x)} outcomes")
+    return u, x
+
+
+def blocks(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], size: int) -> Iterator[Runs]:
+    """Cut arrays of runs into blocks of at most `size`, as plain arrays."""
+    for start in range(0, len(settings), size):
+        stop = start + size
+        yield np.asarray(settings[start:stop]), np.asarray(outcomes[start:stop])
+
+
+def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
+    """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
+
+    Other columns, empty lines, quotes, a byte order mark and either end of line do not matter.
+
+    Args:
+        path: the file.
+        progress: is told (stage, bytes read, bytes in all).
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or has a label out of range (with
+            its line).
+    """
+    name = str(path)
+    u, x = bytearray(), bytearray()
+    try:
+        with open_regular(path, "CSV") as file:
+            size = os.fstat(file.fileno()).st_size
+            text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
+            reader = csv.reader(_lines(text, name), skipinitialspace=True)
+            rows = (row for row in reader if any(row))
+            header = [column.strip() for column in next(rows, [])]
+            places = []
+            for column, _ in _CSV_COLUMNS:
+                if header.count(column) != 1:
+                    raise InputError(
+                        f"CSV {name!r} has the columns {','.join(header)[:60]!r}, "
+                        "expected u1,u2,x1,x2"
+                    )
+                places.append(header.index(column))
+            first, second, third, fourth = places
+            setting, outcome = (
+                {str(k + 1): k for k in range(bound)} for bound in (N_SETTINGS, N_OUTCOMES)
+            )
+            for row in rows:
+                try:
+                    labels = (
+                        setting[row[first]],
+                        setting[row[second]],
+                        outcome[row[third]],
+                        outcome[row[fourth]],
+                    )
+                except (KeyError, IndexError):  # spaces, leading zeros, or an error
+                    if not any(field.strip() for field in row):
+                        continue
+                    labels = _labels(row, places, f"CSV {name!r} line {reader.line_num}")
+                u.append(N_SETTINGS * labels[0] + labels[1])
+                x.append(N_OUTCOMES * labels[2] + labels[3])
+                if progress is not None and not len(u) % _REPORT:
+                    progress("reading", min(file.tell(), size), size)
+    except OSError as error:
+        raise InputError(f"CSV {name!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"CSV {name!r} is no UTF-8 text") from None
+    except csv.Error as error:
+        raise InputError(f"CSV {name!r} is malformed: {error}") from None
+    if not u:
+        raise InputError(f"CSV {name!r} has no runs")
+    return np.frombuffer(bytes(u), dtype=np.uint8), np.frombuffer(bytes(x), dtype=np.uint8)
+
+
+def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
+    """The lines of a CSV, none longer than any that holds runs."""
+    while line := text.readline(_MOST_LINE):
+        if len(line) == _MOST_LINE:
+            raise InputError(f"CSV {name!r} has a line of {_MOST_LINE} characters or more")
+        yield line
+
+
+def _labels(row: list[str], places: list[int], where: str) -> tuple[int, int, int, int]:
+    """The four labels of a row, counted from 0.
+
+    Raises:
+        InputError: a label out of range.
+    """
+    labels = []
+    for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
+        text = row[place].strip() if place < len(row) else ""
+        if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
+            raise InputError(f"{where}: {column} is {text!r:.40}, expected 1..{bound}")
+        labels.append(int(text) - 1)
+    u1, u2, x1, x2 = labels
+    return u1, u2, x1, x2

@@ -1,0 +1,255 @@
+"""Files: reads that are bounded and never block, writes that are whole or not there.
+
+A file is read only if it is a regular one (or, for sources, what its reader allows), opened
+without waiting, and to a limit.  A new file is written under a hidden name beside its own,
+`.NAME.partial-…`, which is held locked, synced, and moved to its name as the last step; what a
+killed process left under such a name is said and cleared by the next writer of that name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from protocol.documents.fields import parse_json, printable
+from protocol.errors import InputError
+
+#: Largest JSON document that is read; a run's record with its certificate has about 50 kB.
+MOST_JSON_BYTES = 1 << 25
+#: Mode of what must stay secret: output, weak bits, ledgers.
+PRIVATE = 0o600
+_PARTIAL = ".partial-"
+
+log = logging.getLogger("ksamp")
+
+
+def open_regular(path: str | Path, what: str, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file for reading; never blocks.
+
+    Args:
+        path: the file.
+        what: what it is, for messages, such as "plan file".
+        follow: whether a link is followed; files inside a run folder must be none.
+
+    Raises:
+        InputError: it cannot be opened, is a link that is not followed, or no regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise InputError(f"{what} {str(path)!r} is a link, expected a regular file") from None
+        raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name with a zero byte
+        raise InputError(f"{what} {str(path)!r} cannot be read: {error}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{what} {str(path)!r} is no regular file, expected one")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bytes(path: str | Path, what: str, most: int, *, follow: bool = True) -> bytes:
+    """All bytes of a regular file of at most `most` bytes.
+
+    Raises:
+        InputError: as `open_regular`, or a larger file.
+    """
+    with open_regular(path, what, follow=follow) as file:
+        try:
+            data = file.read(most + 1)
+        except OSError as error:
+            raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from None
+    if len(data) > most:
+        raise InputError(f"{what} {str(path)!r} has more than {most} bytes, expected at most that")
+    return data
+
+
+def read_json(
+    path: str | Path, what: str, *, most: int = MOST_JSON_BYTES, follow: bool = True
+) -> Any:
+    """The value of a JSON file, read strictly (`document.parse_json`).
+
+    Raises:
+        InputError: as `read_bytes`, or no such JSON.
+    """
+    return parse_json(read_bytes(path, what, most, follow=follow), f"{what} {str(path)!r}")
+
+
+def check_new(path: str | Path, what: str, *, overwrite: bool = False) -> None:
+    """Find out, before any work, whether a file can be written at `path`; leaves nothing there.
+
+    Raises:
+        InputError: it exists (unless `overwrite`), is no regular file (which is never replaced),
+            or its folder takes no new files.
+    """
+    path = Path(path)
+    _check_replaceable(path, what, overwrite)
+    sweep(path)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=partial_prefix(path), dir=path.absolute().parent)
+        os.close(descriptor)
+        Path(name).unlink()
+    except OSError as error:
+        raise _unwritable(path, what, error) from None
+
+
+def write_file(
+    path: str | Path,
+    data: bytes,
+    what: str,
+    *,
+    overwrite: bool = False,
+    mode: int | None = None,
+) -> None:
+    """Write a whole file or nothing.
+
+    Args:
+        path: its name.
+        data: its content.
+        what: what it is, for messages.
+        overwrite: replace a regular file of that name.
+        mode: permissions, `PRIVATE` or so; as the umask has it unless given.
+
+    Raises:
+        InputError: as `check_new`, or the disk refuses.
+    """
+    path = Path(path)
+    _check_replaceable(path, what, overwrite)
+    sweep(path)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=partial_prefix(path), dir=path.absolute().parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                hold(file.fileno())
+                os.fchmod(file.fileno(), 0o666 & ~umask() if mode is None else mode)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                if overwrite:
+                    _check_replaceable(path, what, overwrite)
+                    temporary.replace(path)
+                else:
+                    _link(temporary, path)
+            sync(path.absolute().parent)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+    except FileExistsError:
+        raise InputError(f"{what} {str(path)!r} exists, expected a new name") from None
+    except OSError as error:
+        raise _unwritable(path, what, error) from None
+
+
+def partial_prefix(path: Path) -> str:
+    """How the hidden names begin under which `path` is written."""
+    return f".{path.name}{_PARTIAL}"
+
+
+def leftovers(path: Path) -> Iterator[Path]:
+    """What killed processes left of writing `path`: its hidden names that nobody holds locked."""
+    # As `tempfile` makes them, and nothing else that somebody may have called so.
+    hidden = re.compile(re.escape(partial_prefix(path)) + r"[a-z0-9_]{8}(\.old)?")
+    try:
+        with os.scandir(path.absolute().parent) as entries:
+            found = sorted(entry.name for entry in entries if hidden.fullmatch(entry.name))
+    except OSError:
+        return
+    for name in found:
+        candidate = path.absolute().parent / name
+        if not candidate.is_symlink() and not _is_held(candidate):
+            yield candidate
+
+
+def sweep(path: Path) -> None:
+    """Remove the unfinished files among `leftovers`, and say so on the log."""
+    for left in leftovers(path):
+        if left.is_file():
+            with contextlib.suppress(OSError):
+                left.unlink()
+                log.warning("ksamp: removed %s, left by an interrupted run", printable(str(left)))
+
+
+def hold(descriptor: int) -> None:
+    """Mark an open file or folder as in use by this process, until it is closed."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # no locks on this system: never clean what may be in use
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def umask() -> int:
+    """The process's mask of permissions."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk, where the system can."""
+    # Folders cannot be synced everywhere; then the order of renames is the file system's.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _check_replaceable(path: Path, what: str, overwrite: bool) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise InputError(f"{what} {str(path)!r} cannot be written: {error}") from None
+    if not overwrite:
+        raise InputError(f"{what} {str(path)!r} exists, expected a new name")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{what} {str(path)!r} is no regular file, so it is not replaced")
+
+
+def _unwritable(path: Path, what: str, error: OSError) -> InputError:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        return InputError(f"folder {str(parent)!r} does not exist, cannot write {path.name!r}")
+    return InputError(f"{what} {str(path)!r} cannot be written: {error.strerror}")
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give the finished file its name, unless that has come to exist meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists", str(path)) from None
+        temporary.replace(path)

@@ -1,0 +1,1 @@
+"""What only shows the paper's own bounds, to compare with; no output rests on it."""

@@ -1,0 +1,1 @@
+"""Plans: what a run commits itself to before the device is touched."""

@@ -1,0 +1,1 @@
+"""Providers of quantum computing time, ours and others'."""

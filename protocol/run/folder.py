@@ -1,0 +1,407 @@
+"""Run folders: what a run writes, so that a killed run never looks complete.
+
+A run writes into a hidden sibling folder and is moved to its name as the last step; the name
+exists only when everything is there.  `run.json` holds the plan, the result, provenance, versions
+and the SHA-256 of every other file (`protocol.run.record`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.data.provenance import Provenance
+from protocol.data.recorded import Recorded, load_pair
+from protocol.documents.fields import printable
+from protocol.documents.files import (
+    PRIVATE,
+    hold,
+    leftovers,
+    log,
+    open_regular,
+    partial_prefix,
+    read_bytes,
+    read_json,
+    sync,
+    umask,
+)
+from protocol.errors import InputError
+from protocol.run.marks import RECORD, holds_run
+from protocol.run.play import Result
+from protocol.run.record import RunRecord, check_digest, run_record
+
+SETTINGS = "settings.npy"
+OUTCOMES = "outcomes.npy"
+EXTRACTOR_BITS = "extractor_bits.bin"
+OUTPUT = "output.bin"
+#: All that a run writes beside its record.
+DATA = (SETTINGS, OUTCOMES, EXTRACTOR_BITS, OUTPUT)
+_BLOCK_BYTES = 1 << 22
+
+
+def check_target(path: Path, overwrite: bool = False) -> None:
+    """Check, before any work, that a run folder can be made at `path`; leaves nothing there.
+
+    Raises:
+        InputError: it exists and `overwrite` is not set, or it holds anything that no run wrote,
+            or its parent takes no new folders.
+    """
+    recover(path)
+    try:
+        if path.exists() or path.is_symlink():
+            if not overwrite:
+                raise InputError(
+                    f"folder {str(path)!r} exists, expected a new one (or --overwrite)"
+                )
+            _check_replaceable(path)
+        _make_staging(path).rmdir()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    except ValueError as error:  # a name with a zero byte
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"folder {str(path)!r} cannot be written: {error}") from None
+
+
+def recover(path: Path) -> None:
+    """Put right what killed runs left of writing the folder `path`, and say so on the log.
+
+    A run that was complete and only not yet moved to its name is moved there, if the name is free;
+    an earlier run that had been moved aside for it is otherwise put back.  What is incomplete is
+    removed.  A complete run whose name is taken is left alone, and named.
+    """
+    left = list(leftovers(path))
+    aside = [p for p in left if p.name.endswith(".old")]
+    for candidate in [p for p in left if p not in aside] + aside:
+        with contextlib.suppress(OSError):
+            name = printable(str(candidate))
+            whole = candidate.is_dir() and _is_complete(candidate)
+            if whole and not path.exists():
+                candidate.rename(path)
+                log.warning("ksamp: moved %s to its name, as an interrupted run had meant", name)
+            elif whole and candidate not in aside:
+                log.warning("ksamp: %s is a complete run that was never moved to its name", name)
+            elif candidate.is_dir():
+                shutil.rmtree(candidate)
+                log.warning("ksamp: removed %s, left by an interrupted run", name)
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether the record, which a run writes last, is there and whole."""
+    try:
+        check_digest(read_json(folder / RECORD, "record", follow=False))
+    except InputError:
+        return False
+    return True
+
+
+def _make_staging(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.absolute().parent))
+
+
+def _check_replaceable(path: Path) -> None:
+    """Check that nothing but an earlier run, or nothing at all, would be lost at `path`.
+
+    Raises:
+        InputError: otherwise, with what would be lost.
+    """
+    if path.is_symlink() or not path.is_dir() or path.name in ("", ".."):
+        raise InputError(f"{str(path)!r} is no folder's own name, so it is not overwritten")
+    present = {entry.name for entry in path.iterdir()}
+    if not present:
+        return
+    try:
+        recognised = holds_run(path)
+    except InputError:
+        recognised = False
+    if not recognised:
+        raise InputError(f"{str(path)!r} is no run folder, so it is not overwritten")
+    if foreign := sorted(present - {RECORD, *DATA}):
+        raise InputError(
+            f"{str(path)!r} also holds {printable(foreign[0])!r}, so it is not overwritten"
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    parent = path.absolute().parent
+    with contextlib.suppress(OSError):
+        if not parent.is_dir():
+            return InputError(
+                f"folder {str(parent)!r} does not exist, cannot write {path.name!r} there"
+            )
+    return InputError(f"folder {str(path)!r} cannot be written: {error.strerror}")
+
+
+class RunWriter:
+    """Writes a run folder; use as a context manager, and call `publish` at the end.
+
+    Without `publish` (an error, or Ctrl-C) the unfinished folder is removed.
+
+    Raises:
+        InputError: as `check_target`, and from any method when the disk refuses or is full.
+    """
+
+    def __init__(self, path: str | Path, runs: int, *, overwrite: bool = False) -> None:
+        path = Path(path)
+        check_target(path, overwrite)
+        # Its parent once and for all: a way through the folder itself would move with it.
+        self._path = Path(os.path.realpath(path.absolute().parent)) / path.name
+        self._overwrite = overwrite
+        header = {"descr": "|u1", "fortran_order": False, "shape": (runs,)}
+        self._arrays: list[BinaryIO] = []
+        try:
+            self._staging = _make_staging(self._path)
+            # Held until it has its name, so that nobody clears it away as left over.
+            self._held = os.open(self._staging, os.O_RDONLY)
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+        try:
+            hold(self._held)
+            self._staging.chmod(0o777 & ~umask())
+            # Written and not mapped: a full disk kills a process that writes to a map.
+            for name in (SETTINGS, OUTCOMES):
+                self._arrays.append(create(self._staging / name))
+                np.lib.format.write_array_header_1_0(self._arrays[-1], header)
+        except OSError as error:
+            self._remove()
+            raise _unwritable(self._path, error) from None
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        for array in self._arrays:
+            with contextlib.suppress(OSError):  # closing writes what is buffered
+                array.close()
+        shutil.rmtree(self._staging, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.close(self._held)
+
+    def add(self, settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
+        """Append a block of runs."""
+        try:
+            for array, block in zip(self._arrays, (settings, outcomes), strict=True):
+                array.write(block.tobytes())
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+
+    def publish(self, result: Result, seconds: Mapping[str, float]) -> str:
+        """Write the rest, `run.json` last, and move the folder to its name.
+
+        Args:
+            result: of the runs that were added.
+            seconds: times by stage.
+
+        Returns:
+            The record's digest.
+        """
+        try:
+            for array in self._arrays:
+                array.close()
+            digest = write_result(self._staging, result, seconds)
+            self._move()
+            sync(self._path.absolute().parent)
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+        return digest
+
+    def _move(self) -> None:
+        """Move the finished folder to its name, an old run aside first and removed last."""
+        aside = Path(f"{self._staging}.old")
+        with contextlib.ExitStack() as stack:
+            if self._overwrite and self._path.exists():
+                _check_replaceable(self._path)  # again: the run took its time
+                old = os.open(self._path, os.O_RDONLY)
+                stack.callback(os.close, old)
+                hold(old)  # nobody else puts it back meanwhile
+                self._path.rename(aside)
+            try:
+                self._staging.rename(self._path)
+            except OSError:
+                if aside.exists():
+                    aside.rename(self._path)
+                raise
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def create(path: Path) -> BinaryIO:
+    """A new file of a run folder, open for writing, private whatever the umask.
+
+    All of them are: output, extractor bits and outcomes tell the output, a simulation's seed in the
+    record does too, and settings must not become known too early.
+    """
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb")
+    os.fchmod(file.fileno(), PRIVATE)
+    return file
+
+
+def write_result(staging: Path, result: Result, seconds: Mapping[str, float]) -> str:
+    """Write extractor bits, output and record beside the data in `staging`; all is then on disk.
+
+    Returns:
+        The record's digest.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for name, bits in ((EXTRACTOR_BITS, result.extractor_bits), (OUTPUT, result.output)):
+        if len(bits):
+            with create(staging / name) as file:
+                file.write(np.packbits(bits).tobytes())
+    names = [name for name in DATA if (staging / name).exists()]
+    record = run_record(result, seconds, {name: sha256(staging / name) for name in names})
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    with create(staging / RECORD) as file:
+        file.write(text.encode())
+    for name in (*names, RECORD):
+        sync(staging / name)
+    sync(staging)
+    return str(record["sha256"])
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a regular file that is no link, hexadecimal.
+
+    Raises:
+        InputError: it is none, or cannot be read.
+    """
+    with open_regular(path, "file", follow=False) as file:
+        found = hashlib.sha256()
+        while block := file.read(_BLOCK_BYTES):
+            found.update(block)
+    return found.hexdigest()
+
+
+def read_json_record(path: str | Path) -> Any:
+    """The JSON value of `run.json` in a run folder, strictly read and not yet checked.
+
+    Raises:
+        InputError: no folder, or no such file.
+    """
+    folder = Path(path)
+    try:
+        found = stat.S_ISDIR(folder.stat().st_mode)
+    except (OSError, ValueError):
+        found = False
+    if not found:
+        recover(folder)
+        if not folder.is_dir():
+            raise InputError(f"{str(path)!r} is no folder")
+    return read_json(folder / RECORD, "record", follow=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A run folder as it was read: the record, and data that have the record's digests.
+
+    Attributes:
+        record: of the run.
+        data: settings, outcomes and provenance.
+        extractor_bits, output: bits, (2r,) and (m,) uint8; empty if there are none.
+    """
+
+    record: RunRecord
+    data: Recorded
+    extractor_bits: NDArray[np.uint8]
+    output: NDArray[np.uint8]
+
+
+def read_run(path: str | Path) -> Stored:
+    """Read a run folder, all of it checked against its digests.
+
+    Raises:
+        InputError: no run folder, an edited record, or as `read_data`.
+    """
+    return read_data(path, RunRecord.from_json(read_json_record(path)))
+
+
+def read_data(path: str | Path, record: RunRecord) -> Stored:
+    """Read the data of a run folder whose record was read.
+
+    Raises:
+        InputError: files that are missing, links, of the wrong length or not what the record has
+            digests of.
+    """
+    root = Path(path)
+    check_files(root, record)
+    empty = np.empty(0, dtype=np.uint8)
+    weak, output = empty, empty
+    if record.extracted and record.plan.extractor is not None:
+        weak = read_bits(root / EXTRACTOR_BITS, record.plan.extractor.source1_bits)
+        output = read_bits(root / OUTPUT, record.plan.output_bits)
+    pair = load_pair(root / SETTINGS, root / OUTCOMES, follow=False)
+    return Stored(record, Recorded(*pair, record.provenance), weak, output)
+
+
+def read_recorded(settings: str | Path, outcomes: str | Path) -> Recorded:
+    """Runs from two `.npy` files; from a run folder they carry what its record says of them.
+
+    Raises:
+        InputError: as `load_pair`; files of which one lies in a run folder and the other does not,
+            or a run folder around them that is not as it was written.
+    """
+    around = {Path(os.path.realpath(file)).parent for file in (settings, outcomes)}
+    if not any(holds_run(parent) for parent in around):
+        return Recorded(*load_pair(settings, outcomes), Provenance("recorded"))
+    if len(around) > 1:
+        raise InputError(
+            f"{str(settings)!r} and {str(outcomes)!r} are not of one run folder, expected both "
+            "from it, or copies outside"
+        )
+    provenance = read_run(around.pop()).data.provenance
+    return Recorded(*load_pair(settings, outcomes), provenance)
+
+
+def check_files(root: Path, record: RunRecord) -> None:
+    """Check that a run's files are there, those that the record wants and no other, unchanged.
+
+    Raises:
+        InputError: otherwise, with the first file that is not so.
+    """
+    wanted = DATA if record.extracted else (SETTINGS, OUTCOMES)
+    for name in DATA:
+        there = (root / name).exists() or (root / name).is_symlink()
+        if name in wanted and not there:
+            raise InputError(f"{name} is missing in run folder {str(root)!r}")
+        if name not in wanted and there:
+            raise InputError(f"{name} is in run folder {str(root)!r}, though nothing was extracted")
+    if set(record.files) != set(wanted):
+        odd = sorted(set(record.files) ^ set(wanted))[0]
+        raise InputError(f"{printable(odd, 60)} has no digest in the record, or no place in it")
+    for name in wanted:
+        if sha256(root / name) != record.files[name]:
+            raise InputError(f"{name} was changed after the run")
+
+
+def read_bits(path: Path, count: int) -> NDArray[np.uint8]:
+    """The first `count` bits of a packed file of a run folder, (count,) uint8.
+
+    Raises:
+        InputError: the file cannot be read or is not exactly as long as `count` bits need.
+    """
+    size = -(-count // 8)
+    data = read_bytes(path, "file", size, follow=False)
+    if len(data) != size:
+        raise InputError(f"{str(path)!r} has {len(data)} bytes, expected {size}")
+    return np.unpackbits(np.frombuffer(data, dtype=np.uint8))[:count]

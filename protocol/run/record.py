@@ -1,0 +1,140 @@
+"""`run.json`: plan, result, provenance, versions, times and the digests of a run's other files.
+
+The record carries a digest of all of itself, so whoever keeps that one number (it is printed when
+a run ends) can tell later whether anything in the folder was changed.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from protocol._version import __version__
+from protocol.data.provenance import Provenance
+from protocol.documents.fields import Fields, digest
+from protocol.errors import InputError
+from protocol.plan.plan import Plan
+from protocol.run.marks import RUN_FORMAT
+
+if TYPE_CHECKING:  # a plan is read from a record without all that runs it
+    from protocol.run.play import Result
+
+#: 1 numbered the outcomes of basis M7 in another order than the paper, and had no digest.
+VERSION = 2
+_SHA256_DIGITS = 64
+_MOST_ENTRIES = 64
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The record of a finished run; consistent in itself, which says nothing of who wrote it.
+
+    Attributes:
+        plan: what was fixed before.
+        result: what was reported, as `run.report` has it; to be compared, not believed.
+        extracted: whether there is output.
+        provenance: how the runs came about.
+        versions: of this package, Python and what the numbers depend on.
+        seconds: times by stage; the only entry that differs when a seeded run is repeated.
+        files: SHA-256 of every other file of the run, by name.
+        sha256: digest of all that.
+    """
+
+    plan: Plan
+    result: Mapping[str, Any]
+    extracted: bool
+    provenance: Provenance
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float]
+    files: Mapping[str, str]
+    sha256: str
+
+    @classmethod
+    def from_json(cls, data: Any) -> RunRecord:
+        """Read a record's JSON value.
+
+        Raises:
+            InputError: another format or version, missing, unknown or unusable entries, a digest
+                that does not match, or as `Plan.from_json`.
+        """
+        entries = Fields(data, "the record of the run")
+        entries.format(RUN_FORMAT, VERSION)
+        check_digest(data)
+        record = cls(
+            plan=Plan.from_json(entries.any("plan")),
+            result=entries.object("result"),
+            extracted=entries.flag("extracted"),
+            provenance=Provenance.from_json(entries.any("provenance")),
+            versions=_texts(entries, "versions"),
+            seconds=_seconds(entries),
+            files=_texts(entries, "files"),
+            sha256=entries.text("sha256", _SHA256_DIGITS),
+        )
+        entries.done()
+        record.provenance.check_for(record.plan.runs)
+        return record
+
+
+def check_digest(data: Any) -> None:
+    """Check that a record is as it was written.
+
+    Raises:
+        InputError: its digest does not match, or it is no record at all.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError("the record of the run is no JSON object")
+    content = {key: value for key, value in data.items() if key != "sha256"}
+    if data.get("sha256") != digest(content):
+        raise InputError("the record of the run was edited: its SHA-256 digest does not match")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and what the numbers depend on."""
+    found = {"ksamp": __version__, "python": platform.python_version()}
+    for name in ("numpy", "scipy", "qiskit", "qiskit-aer"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def run_record(
+    result: Result, seconds: Mapping[str, float], files: Mapping[str, str]
+) -> dict[str, Any]:
+    """The JSON value of a finished run's record.
+
+    Args:
+        result: the finished run.
+        seconds: times by stage.
+        files: SHA-256 of the run's other files, by name.
+    """
+    content = {
+        "format": RUN_FORMAT,
+        "version": VERSION,
+        "provenance": result.provenance.to_json(),
+        "plan": result.plan.to_json(),
+        "result": result.to_json(),
+        "extracted": bool(len(result.output)),
+        "versions": versions(),
+        "seconds": dict(seconds),
+        "files": dict(files),
+    }
+    return {**content, "sha256": digest(content)}
+
+
+def _texts(entries: Fields, key: str) -> dict[str, str]:
+    found = entries.object(key)
+    if len(found) > _MOST_ENTRIES:
+        raise InputError(f"the record's {key} has {len(found)} entries, expected few")
+    inner = Fields(found, f"the record's {key}")
+    return {name: inner.text(name, 200) for name in found}
+
+
+def _seconds(entries: Fields) -> dict[str, float]:
+    found = entries.object("seconds")
+    inner = Fields(found, "the record's seconds")
+    return {name: inner.number(name) for name in found}

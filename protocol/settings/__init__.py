@@ -1,0 +1,1 @@
+"""From weak bits to settings: setting codes, and what a weak source can do to them."""

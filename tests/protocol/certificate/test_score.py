@@ -1,0 +1,217 @@
+"""The closed-form score certificate (design 4.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from scipy.sparse import lil_matrix
+
+from protocol.certificate.score import C, S, ScoreCertificate, beta_limit, closed_form
+from protocol.errors import InputError
+from protocol.settings.code import SettingCode, default_code, plain_code
+from protocol.settings.sv_tree import sv_maximum
+from qdevices.ks18.game import (
+    STARRED_SETTING,
+    honest_table,
+    losing_table,
+    starred_event,
+    starred_outcomes,
+    with_white_noise,
+)
+from qdevices.ks18.symmetry import orbits, stabiliser
+
+
+def _no_signalling_rows():
+    """Equality constraints of the polytope, written out one by one from the definition."""
+    rows, right = [], []
+    for u in range(81):
+        rows.append([(16 * u + x, 1.0) for x in range(16)])
+        right.append(1.0)
+    for own in range(9):
+        for x in range(4):
+            for other in range(1, 9):
+                alice = [(16 * (9 * own + other) + 4 * x + y, 1.0) for y in range(4)]
+                alice += [(16 * (9 * own) + 4 * x + y, -1.0) for y in range(4)]
+                bob = [(16 * (9 * other + own) + 4 * y + x, 1.0) for y in range(4)]
+                bob += [(16 * own + 4 * y + x, -1.0) for y in range(4)]
+                rows += [alice, bob]
+                right += [0.0, 0.0]
+    matrix = lil_matrix((len(rows), 1296))
+    for i, row in enumerate(rows):
+        for column, value in row:
+            matrix[i, column] += value
+    return matrix.tocsr(), np.array(right)
+
+
+def _largest(objective):
+    matrix, right = _no_signalling_rows()
+    found = linprog(-objective.ravel(), A_eq=matrix, b_eq=right, method="highs-ipm")
+    assert found.status == 0
+    return -found.fun
+
+
+def _representatives():
+    """One outcome of u0 for each orbit under the symmetries that keep u0."""
+    labels = orbits(stabiliser(STARRED_SETTING))[16 * STARRED_SETTING :][:16]
+    return [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+
+
+def _lp_value(guess, c):
+    objective = -c * losing_table().astype(float)
+    objective[starred_event()] += S
+    objective[STARRED_SETTING, guess] += 1
+    return _largest(objective)
+
+
+def test_the_linear_inequality_of_the_closed_form_is_proved_in_whole_numbers():
+    """A dual solution found in floating point, rounded to twelfths, and checked exactly."""
+    matrix, right = _no_signalling_rows()
+    exact, exact_right = matrix.toarray().astype(np.int64), right.astype(np.int64)
+    for guess in _representatives():
+        tenths = -losing_table().astype(np.int64)  # ten times (LP): C is 1, S is 2
+        tenths[starred_event()] += 2
+        tenths[STARRED_SETTING, guess] += 10
+        found = linprog(
+            right, A_ub=-matrix.T, b_ub=-tenths.ravel(), bounds=(None, None), method="highs-ds"
+        )
+        scale = 12
+        dual = np.rint(scale * found.x).astype(np.int64)
+        assert (dual @ exact >= scale * tenths.ravel()).all()
+        assert dual @ exact_right <= 10 * scale
+    assert (C, S) == (1 / 10, 2 / 10)
+
+
+def test_the_linear_inequality_is_tight_in_c():
+    assert max(_lp_value(guess, 0.97 * C) for guess in _representatives()) > 1 + 1e-4
+
+
+@given(st.sampled_from([0.0, 0.01, 0.1, 0.3]), st.floats(0.01, 0.99), st.integers(0, 2**32))
+def test_no_local_strategy_and_sv_source_exceeds_one(epsilon, share, seed):
+    """The theorem for deterministic boxes, where q = 1, against the exact best SV source."""
+    code = default_code()
+    certificate = closed_form(code, epsilon, share * beta_limit(code, epsilon))
+    rng = np.random.default_rng(seed)
+    losing = losing_table().reshape(9, 9, 4, 4)
+    alice = rng.integers(0, 4, 9)
+    for _ in range(4):  # improve both sides in turn: local optima of the game
+        bob = np.array(
+            [np.argmin([losing[range(9), u, alice, x].sum() for x in range(4)]) for u in range(9)]
+        )
+        alice = np.array(
+            [np.argmin([losing[u, range(9), x, bob].sum() for x in range(4)]) for u in range(9)]
+        )
+    outcomes = (4 * alice[:, None] + bob[None, :]).ravel()
+    factors = np.exp2(certificate.log2_factors)[np.arange(81), outcomes]
+    assert sv_maximum(factors[code.table], epsilon) <= 1 + 1e-12
+
+
+def test_factors_are_those_of_the_theorem():
+    code, beta = default_code(), 0.05
+    certificate = closed_form(code, 0.05, beta)
+    floor, rho = 1 - beta * C, code.rho(0.05)
+    factors = np.exp2(certificate.log2_factors)
+    assert np.allclose(factors[starred_event()], 1 + beta * floor * S)
+    for u in (0, 2, 17, 80):
+        weight = 1.0 if u == STARRED_SETTING else rho[u]
+        assert np.allclose(factors[u][losing_table()[u]], 1 - beta * floor * C * weight)
+    neutral = ~losing_table() & ~starred_event()
+    assert (certificate.log2_factors[neutral] == 0).all()
+
+
+def test_score_of_counts_is_the_sum_over_runs():
+    certificate = closed_form(default_code(), 0.01, 0.1)
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 50, (81, 16))
+    by_runs = sum(
+        certificate.log2_factors[u, x] for u, x in np.ndindex(81, 16) for _ in range(counts[u, x])
+    )
+    assert certificate.score(counts) == pytest.approx(by_runs)
+
+
+def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_percent():
+    """Design 4.3: the closed form dies at about 3 % white noise (default code, ε = 0)."""
+    code = default_code()
+    joint = code.probabilities()[:, None]
+    # β → 0 is the most tolerant choice.
+    factors = closed_form(code, 0.0, 1e-3).log2_factors
+    means = {
+        q: (joint * with_white_noise(honest_table(), q) * factors).sum()
+        for q in (0.001, 0.02, 0.04)
+    }
+    assert means[0.001] > means[0.02] > 0 > means[0.04]
+
+
+def test_credited_event_is_the_starred_event():
+    certificate = closed_form(default_code(), 0.01, 0.1)
+    assert np.array_equal(certificate.credited_event(), starred_event())
+    assert starred_outcomes().sum() == 8
+
+
+def test_json_round_trip_of_the_closed_form():
+    closed = closed_form(default_code(), 0.02, 0.05)
+    again = ScoreCertificate.from_json(closed.to_json())
+    assert np.array_equal(again.log2_factors, closed.log2_factors)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "best"}, "has kind"),
+        ({"kind": 1}, "has kind"),
+        ({"epsilon": "0.02"}, "has epsilon"),
+        ({"epsilon": False}, "has epsilon"),
+        ({"epsilon": 0.5}, "outside"),
+        ({"beta": "0.05"}, "has beta"),
+        ({"beta": 0}, "beta 0.0 is outside"),
+        ({"beta": 1e-400}, "beta 0.0 is outside"),
+        ({"beta": 10**400}, "has beta"),
+        ({"code": None}, "has code"),
+        ({"more": 1}, "unknown entry"),
+    ],
+)
+def test_a_closed_form_is_read_strictly(change, message):
+    data = {**closed_form(default_code(), 0.02, 0.05).to_json(), **change}
+    with pytest.raises(InputError, match=message) as refusal:
+        ScoreCertificate.from_json(data)
+    assert str(refusal.value).isprintable()
+
+
+def test_digests_tell_certificates_apart_but_not_names():
+    closed = closed_form(default_code(), 0.02, 0.05)
+    assert re.fullmatch("[0-9a-f]{64}", closed.digest)
+    assert ScoreCertificate.from_json(closed.to_json()).digest == closed.digest
+    renamed = replace(default_code(), name="mine")
+    assert closed_form(renamed, 0.02, 0.05).digest == closed.digest
+    others = (
+        closed_form(default_code(), 0.03, 0.05),
+        closed_form(default_code(), 0.02, 0.06),
+        closed_form(plain_code(), 0.02, 0.05),
+    )
+    assert len({closed.digest, *(other.digest for other in others)}) == 4
+
+
+def test_a_table_without_a_proof_is_not_read():
+    closed = closed_form(default_code(), 0.02, 0.05).to_json()
+    bare = {**closed, "kind": "optimised", "log2_factors": [[0.0] * 16] * 81}
+    with pytest.raises(InputError, match="expected 'ksamp-certificate'"):
+        ScoreCertificate.from_json(bare)
+
+
+def test_bad_parameters_are_refused():
+    code = default_code()
+    with pytest.raises(InputError, match="beta"):
+        closed_form(code, 0.01, 0.0)
+    with pytest.raises(InputError, match="beta"):
+        closed_form(code, 0.1, 2 * beta_limit(code, 0.1))
+    with pytest.raises(InputError, match="epsilon"):
+        closed_form(code, 0.5, 0.1)
+    with pytest.raises(InputError, match="starred pair"):
+        closed_form(plain_code(starred=0), 0.01, 0.1)
+    with pytest.raises(InputError, match="no word for pair"):
+        closed_form(SettingCode("tiny", (2, 2, 1, 0), 2), 0.01, 0.1)

@@ -1,0 +1,130 @@
+"""Files are read within bounds and written whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from protocol.documents import files
+from protocol.errors import InputError
+
+
+def _names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe", tmp_path):
+        with pytest.raises(InputError, match="is no regular file, expected one"):
+            files.read_bytes(path, "plan file", 100)
+    for path in (tmp_path / "absent", "a\0b", "x" * 5000):
+        with pytest.raises(InputError, match="cannot be read"):
+            files.read_bytes(path, "plan file", 100)
+
+
+def test_links_are_followed_only_where_that_is_meant(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    assert files.read_bytes(tmp_path / "link", "file", 10) == b"content"
+    with pytest.raises(InputError, match="is a link, expected a regular file"):
+        files.read_bytes(tmp_path / "link", "file", 10, follow=False)
+
+
+def test_no_more_is_read_than_the_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    assert files.read_bytes(tmp_path / "file", "file", 5) == b"12345"
+    with pytest.raises(InputError, match="has more than 4 bytes"):
+        files.read_bytes(tmp_path / "file", "file", 4)
+
+
+def test_a_file_is_written_whole_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "file"
+    files.check_new(target, "file")
+    assert _names(tmp_path) == []
+    files.write_file(target, b"first", "file")
+    for call in (files.check_new, lambda *a: files.write_file(a[0], b"x", a[1])):
+        with pytest.raises(InputError, match="exists, expected a new name"):
+            call(target, "file")
+    files.check_new(target, "file", overwrite=True)
+    assert target.read_bytes() == b"first"
+    files.write_file(target, b"second", "file", overwrite=True, mode=files.PRIVATE)
+    assert target.read_bytes() == b"second"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert _names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_permissions_follow_the_umask_unless_private(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        files.write_file(tmp_path / "open", b"", "file")
+        files.write_file(tmp_path / "secret", b"", "file", mode=files.PRIVATE)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for path in (tmp_path / "pipe", tmp_path / "link", "/dev/null", tmp_path):
+        for call in (files.check_new, lambda p, w, **k: files.write_file(p, b"x", w, **k)):
+            with pytest.raises(InputError, match="is no regular file, so it is not replaced"):
+                call(path, "file", overwrite=True)
+    assert _names(tmp_path) == ["link", "pipe"]
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    with pytest.raises(InputError, match=f"folder '{tmp_path}/no' does not exist"):
+        files.check_new(tmp_path / "no" / "file", "file")
+    with pytest.raises(InputError, match=f"folder '{tmp_path}/no' does not exist"):
+        files.write_file(tmp_path / "no" / "file", b"", "file")
+
+
+def test_a_killed_writer_leaves_the_old_file_and_the_next_one_clears_and_says_so(tmp_path, caplog):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    code = (
+        "import os, signal, sys\n"
+        "from protocol import files\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.write_file(sys.argv[1], b'new', 'file', overwrite=True)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, target], check=False)
+    assert killed.returncode == -9
+    assert target.read_bytes() == b"old"
+    assert len(_names(tmp_path)) == 2
+    files.write_file(target, b"newer", "file", overwrite=True)
+    assert _names(tmp_path) == ["file"]
+    assert target.read_bytes() == b"newer"
+    assert "left by an interrupted run" in caplog.text
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from protocol import files\n"
+        "sync = os.fsync\n"
+        "def wait(descriptor):\n"
+        "    print('writing', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    sync(descriptor)\n"
+        "os.fsync = wait\n"
+        "files.write_file(sys.argv[1], b'theirs', 'file', overwrite=True)\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "file"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout.readline() == "writing\n"
+    files.write_file(tmp_path / "file", b"ours", "file")
+    assert len(_names(tmp_path)) == 2
+    other.communicate("\n\n\n")
+    assert other.returncode == 0
+    assert (tmp_path / "file").read_bytes() == b"theirs"
+    assert _names(tmp_path) == ["file"]

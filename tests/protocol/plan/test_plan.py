@@ -1,0 +1,235 @@
+"""Plans: what is fixed before the run (design 4.4)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from protocol.certificate.score import closed_form
+from protocol.errors import InputError
+from protocol.extract import raz
+from protocol.plan.plan import Plan, best_closed_form, plan_run
+from protocol.run.play import execute
+from protocol.settings.code import default_code
+from protocol.sources.sources import UniformSource
+from qdevices.device import TableDevice
+from qdevices.ks18.game import honest_table, losing_table, starred_event, with_white_noise
+
+
+def _plan(runs=1_000_000, epsilon=0.01, white=0.001, **demands):
+    behaviour = with_white_noise(honest_table(), white)
+    return best_closed_form(runs, epsilon, behaviour, default_code(), **demands)
+
+
+_SMALL = _plan(runs=100_000)
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "white", "figure"),
+    [(0.01, 0.001, 2600), (0.05, 0.001, 1100), (0.1, 0.0, 460), (0.01, 0.01, 930)],
+)
+def test_outputs_reach_the_figures_of_design_4_4(epsilon, white, figure):
+    """The design quotes the expected output; the plan promises it with completeness 0.99."""
+    assert _plan(epsilon=epsilon, white=white).output_bits > 0.85 * figure
+
+
+def test_thresholds_are_exact_binomial_quantiles():
+    plan = _plan()
+    joint = default_code().probabilities()[:, None] * with_white_noise(honest_table(), 0.001)
+    lost, starred = joint[losing_table()].sum(), joint[starred_event()].sum()
+    assert binom.sf(plan.losing_limit, plan.runs, lost) <= 0.0002
+    assert binom.sf(plan.losing_limit - 1, plan.runs, lost) > 0.0002
+    assert binom.cdf(plan.event_least - 1, plan.runs, starred) <= 0.0002
+    assert binom.cdf(plan.event_least, plan.runs, starred) > 0.0002
+
+
+def test_the_planned_output_is_the_largest_sound_one():
+    plan = _plan()
+    assert plan.extractor is not None
+
+    def needed(m):
+        return raz.plan_for_output(0.01, 4 * plan.capacity, m, -(m + 66)).min_entropy2
+
+    def given_by_the_score(m):
+        return (plan.score_least - (m + 66)) / plan.certificate.beta
+
+    assert needed(plan.output_bits) <= given_by_the_score(plan.output_bits)
+    assert needed(plan.output_bits + 1) > given_by_the_score(plan.output_bits + 1)
+    assert plan.soundness_log2 <= -64
+
+
+def test_beta_is_nearly_the_best():
+    plan = _plan()
+    behaviour = with_white_noise(honest_table(), 0.001)
+    for factor in (0.5, 0.8, 0.95, 1.03):
+        certificate = closed_form(default_code(), 0.01, plan.certificate.beta * factor)
+        assert plan_run(plan.runs, behaviour, certificate).output_bits <= 1.02 * plan.output_bits
+
+
+def test_completeness_is_kept_by_honest_devices():
+    """Aborts of 400 honest runs at completeness 0.9: at most 71 (false alarm 1e-6)."""
+    runs, behaviour = 60_000, with_white_noise(honest_table(), 0.001)
+    plan = best_closed_form(runs, 0.01, behaviour, default_code(), completeness=0.9)
+    joint = (default_code().probabilities()[:, None] * behaviour).ravel()
+    counts = np.random.default_rng(0).multinomial(runs, joint, size=400).reshape(-1, 81, 16)
+    aborted = 0
+    for table in counts:
+        lost, starred = table[losing_table()].sum(), table[starred_event()].sum()
+        score = plan.certificate.score(table)
+        aborted += bool(
+            lost > plan.losing_limit or starred < plan.event_least or score < plan.score_least
+        )
+    assert 0 < aborted <= binom.isf(1e-6, 400, 0.1)
+
+
+def test_more_runs_give_more_and_more_noise_gives_less():
+    outputs = [_plan(runs=n).output_bits for n in (30_000, 100_000, 1_000_000, 10_000_000)]
+    assert outputs == sorted(outputs)
+    noises = [_plan(white=q).output_bits for q in (0.0, 0.001, 0.01, 0.02)]
+    assert noises == sorted(noises, reverse=True)
+    assert noises[-1] > 0
+
+
+def test_nothing_certified_says_why():
+    noisy = _plan(white=0.2)
+    assert noisy.output_bits == 0
+    assert noisy.extractor is None
+    assert "gives no credit at this noise" in noisy.reason
+    short = _plan(runs=1000)
+    assert "too little min-entropy" in short.reason
+
+
+def test_json_round_trip():
+    for plan in (_plan(), _plan(white=0.2)):
+        data = json.loads(json.dumps(plan.to_json(), allow_nan=False))
+        assert Plan.from_json(data).to_json() == plan.to_json()
+    with pytest.raises(InputError, match="the plan has no entry 'certificate'"):
+        Plan.from_json({"runs": 3})
+
+
+_EDITS = [
+    ({"score_least": 10.0}, "promises .* bits of min-entropy, the score threshold gives"),
+    ({"score_least": 10.0, "min_entropy_bits": 0.0}, "the score threshold gives"),
+    ({"score_least": math.nan}, "score_least NaN, expected a number"),
+    ({"score_least": None, "min_entropy_bits": 0.0}, "the score threshold gives -inf"),
+    ({"min_entropy_bits": 1e5}, "promises 100000.0 bits of min-entropy"),
+    ({"min_entropy_bits": 1e9}, "min_entropy_bits 1000000000.0, expected a number in"),
+    ({"min_entropy_bits": 100.0}, "promises 100.0 bits of min-entropy, the score threshold gives"),
+    ({"min_entropy_bits": None}, "min_entropy_bits null, expected a number"),
+    ({"output_bits": 0}, "the plan promises"),
+    ({"runs": "100000"}, 'runs "100000", expected a whole number'),
+    ({"runs": 1e5}, "runs 100000.0, expected a whole number"),
+    ({"capacity": True}, "capacity true, expected a whole number"),
+    ({"note": 1}, "unknown entry 'note'"),
+    ({"output_bits": 5000}, "min-entropy"),
+    ({"output_bits": 10**9}, "output_bits 1000000000, expected a whole number in 0"),
+    ({"extractor": None}, "promises .* bits without an extractor"),
+    ({"extractor": None, "output_bits": 0}, "the plan promises"),
+    ({"reason": "x"}, "reason for no output is x, expected None"),
+    ({"soundness": 100.0}, "min-entropy"),
+    ({"soundness": math.nan}, "soundness NaN, expected a number"),
+    ({"completeness": 1.0}, "completeness 1.0 is outside"),
+    ({"capacity": -5}, "capacity -5, expected a whole number in 0"),
+    ({"capacity": 90_000}, "keeps 90000 outcomes, expected"),
+    ({"extractor.length2": _SMALL.extractor.length2 + 1}, "outcomes, expected"),
+    ({"losing_limit": math.inf}, "losing_limit Infinity, expected a whole number in 0"),
+    ({"expected_paper_event": math.nan}, "expected_paper_event NaN, expected a number in"),
+    ({"certificate": ["closed-form"]}, "expected a JSON object"),
+    ({"extractor.output_bits": 5000}, "is claimed, the theorem has"),
+    ({"extractor.log2_error": -6000.0}, "an error of 2.-6000.0 is claimed, the theorem has"),
+    ({"extractor.min_entropy2": 1e6}, "min-entropy 1000000 of source 2 is outside"),
+    ({"extractor.min_entropy2": 0.0}, "is claimed, the theorem has"),
+    ({"extractor.source1.epsilon": 0.0}, "extractor's source 1"),
+    ({"extractor.strong": "source2"}, "extractor's strength"),
+    ({"extractor.levels": 10**12}, "l = 1000000000000 is outside"),
+    ({"extractor.moment": 3}, "p = 3 is not even"),
+]
+
+
+@pytest.mark.parametrize(("edits", "message"), _EDITS)
+def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refused(edits, message):
+    data = json.loads(json.dumps(_SMALL.to_json()))
+    assert Plan.from_json(data).to_json() == _SMALL.to_json()
+    for key, value in edits.items():
+        *path, last = key.split(".")
+        target = data
+        for name in path:
+            target = target[name]
+        target[last] = value
+    with pytest.raises(InputError, match=message) as error:
+        Plan.from_json(data)
+    assert "\n" not in str(error.value)
+
+
+def test_a_plan_may_be_edited_to_promise_less():
+    data, beta = _SMALL.to_json(), _SMALL.certificate.beta
+    stricter = {**data, "score_least": data["score_least"] + 1, "losing_limit": 0}
+    with pytest.raises(InputError, match="the score threshold gives"):
+        Plan.from_json(stricter)  # what it says of its min-entropy has to follow
+    stricter["min_entropy_bits"] += 1 / beta
+    assert Plan.from_json(stricter).output_bits == _SMALL.output_bits
+
+
+def test_zero_has_one_sign_and_a_tiny_probability_ends_no_command():
+    assert _plan(epsilon=0.0).digest == _plan(epsilon=-0.0).digest
+    data = {**_SMALL.to_json(), "expected_paper_event": 5e-324}
+    assert not Plan.from_json(data).theorem9.applies
+
+
+def test_a_plan_has_one_digest_whoever_made_it_and_another_when_anything_is_changed():
+    data = json.loads(json.dumps(_SMALL.to_json()))
+    assert Plan.from_json(data).digest == _SMALL.digest
+    assert _plan(soundness=64).digest == _plan(soundness=64.0).digest
+    seen = {_SMALL.digest}
+    for name, value in (
+        ("epsilon", 0.001), ("completeness", 0.5), ("losing_limit", 1), ("event_least", 1),
+        ("score_least", _SMALL.score_least + 1), ("capacity", 1), ("expected_score", 0.0),
+        ("reason", "x"),
+    ):  # fmt: skip
+        seen.add(dataclasses.replace(_SMALL, **{name: value}).digest)
+    assert len(seen) == 9
+    assert _plan(runs=100_001).digest not in seen
+
+
+def test_a_leaning_source_is_planned_for():
+    """Under words from a biased source u0 is rarer, and the plan knows."""
+    words = np.full(256, 1 / 256)
+    words[:128] *= 0.8
+    words[128:] *= 1.2
+    behaviour = with_white_noise(honest_table(), 0.001)
+    plan = best_closed_form(1_000_000, 0.1, behaviour, default_code(), word_probabilities=words)
+    assert plan.expected_event == pytest.approx(0.8 * 0.125)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"runs": 0}, "runs 0 is outside"),
+        ({"runs": -5}, "runs -5 is outside"),
+        ({"epsilon": 0.5}, "epsilon 0.5 is outside"),
+        ({"epsilon": -0.1}, "epsilon -0.1 is outside"),
+        ({"soundness": 0}, "soundness 0 is not positive"),
+        ({"soundness": math.nan}, "soundness nan is not positive"),
+        ({"soundness": 1e9}, "can never be met"),
+        ({"completeness": 1.0}, "completeness 1.0 is outside"),
+    ],
+)
+def test_bad_demands_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        _plan(**changes)
+
+
+def test_a_device_by_the_plan_is_accepted_and_a_noisy_one_aborted_by_test_one():
+    plan = _plan(runs=100_000)
+    rng = np.random.default_rng(1)
+    good = TableDevice(with_white_noise(honest_table(), 0.001))
+    assert execute(plan, good, UniformSource(rng), rng).verdict.accepted
+    bad = TableDevice(with_white_noise(honest_table(), 0.2))
+    verdict = execute(plan, bad, UniformSource(rng), rng).verdict
+    assert not verdict.accepted
+    assert verdict.reasons[0].startswith("test 1 failed: L = 0.0")

@@ -1,0 +1,138 @@
+"""How good optimised tables are: against the guessing bound, the closed form, and each other."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from protocol.certificate.file import certify_table
+from protocol.certificate.proof import FACTOR_BITS, case_values, verify
+from protocol.errors import InputError
+from protocol.plan.choose import best_plan
+from protocol.plan.plan import best_closed_form, plan_run
+from protocol.search.optimise import (
+    ASYMPTOTIC_BETA,
+    SEARCH_GRID,
+    largest_noise,
+    optimise,
+    optimised_certificate,
+)
+from protocol.search.prove import prove_tight
+from protocol.search.table_program import best_table
+from protocol.search.values import guessing_attack, guessing_probability
+from protocol.settings.code import default_code, joint_code
+from qdevices.ks18.game import honest_table, with_white_noise
+
+
+def _rate(code, epsilon, behaviour, beta, grid=(256, 512, 1024)):
+    """Proved score per starred run over β, in bits."""
+    table, proof = prove_tight(best_table(code, epsilon, behaviour, beta, grid), grid)
+    verify(table, proof)
+    settings = code.probabilities()
+    logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
+    score = (settings[:, None] * behaviour * logs).sum()
+    return score / settings[code.starred] / (table.beta / 2**20)
+
+
+def _entropy_left(behaviour, setting):
+    """H(x|e) in bits of the adversary who guesses best: an attack, so a bound on any rate."""
+    total = 0.0
+    for _, count, part in guessing_attack(behaviour, setting):
+        weight = part[setting].sum()
+        if weight > 1e-9:
+            p = np.clip(part[setting] / weight, 1e-300, 1)
+            total -= count * weight * float((p * np.log2(p)).sum())
+    return total
+
+
+@pytest.mark.parametrize("setting", [0, 2])
+def test_the_asymptotic_rate_reaches_what_the_guessing_probability_allows(setting):
+    """At least 95 % of −log₂ of the guessing probability, noiseless, ε = 0 (here: more)."""
+    rate = _rate(default_code(setting), 0.0, honest_table(), ASYMPTOTIC_BETA)
+    allowed = -math.log2(guessing_probability(honest_table(), setting))
+    assert rate >= 0.95 * allowed
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("beta", [1 << 10, 1 << 17])
+def test_the_sandwich_no_rate_exceeds_an_attack(noise, beta):
+    """E log F + β·E log q ≤ log E[F·q^β] ≤ 0 for every decomposition of the behaviour."""
+    behaviour = with_white_noise(honest_table(), noise)
+    rate = _rate(joint_code(), 0.0, behaviour, beta, SEARCH_GRID)
+    assert 0 < rate <= _entropy_left(behaviour, 2) + 1e-6
+
+
+def test_certified_min_entropy_is_below_the_guessing_bound_of_the_same_behaviour():
+    behaviour = with_white_noise(honest_table(), 0.01)
+    plan = best_plan(1_000_000, 0.01, behaviour, code=joint_code())
+    starred = 1_000_000 * joint_code().probabilities()[2]
+    bound = -math.log2(guessing_probability(behaviour, 2))
+    assert 0 < plan.min_entropy_bits <= starred * bound
+
+
+def test_at_least_twice_the_closed_form_in_the_default_code():
+    for noise in (0.001, 0.01):
+        behaviour = with_white_noise(honest_table(), noise)
+        closed = best_closed_form(1_000_000, 0.01, behaviour, default_code())
+        table = best_table(default_code(), 0.01, behaviour, 3 << 16, SEARCH_GRID)
+        certificate = certify_table(*prove_tight(table, SEARCH_GRID), {})
+        plan = plan_run(1_000_000, behaviour, certificate)
+        assert plan.output_bits >= 2 * closed.output_bits > 0
+
+
+def test_the_optimiser_finds_the_beta_that_gives_most():
+    """Against a scan over a finer grid of β, by the output that is finally planned."""
+    behaviour = with_white_noise(honest_table(), 0.01)
+    found = optimise(100_000, 0.01, behaviour, joint_code(), grid=SEARCH_GRID)
+    best = plan_run(100_000, behaviour, optimised_certificate(found)).output_bits
+    for beta in (found.table.beta // 2, found.table.beta * 3 // 4, found.table.beta * 3 // 2):
+        table = best_table(joint_code(), 0.01, behaviour, beta, SEARCH_GRID)
+        other = certify_table(*prove_tight(table, SEARCH_GRID), {})
+        assert plan_run(100_000, behaviour, other).output_bits <= 1.03 * best
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "noise"), [(0, 0.1), (0.01, 0.05), (0.05, 0.03), (0.1, 0.01), (0.2, 0.001)]
+)
+def test_noise_that_the_default_code_tolerates_when_n_grows(epsilon, noise):
+    behaviour = with_white_noise(honest_table(), noise)
+    found = optimise(None, epsilon, behaviour, default_code(), grid=SEARCH_GRID)
+    assert found is not None
+    assert found.score_rate > 0
+    assert max(case_values(found.table, found.proof)) <= 0
+
+
+def test_more_cases_never_hurt():
+    behaviour = with_white_noise(honest_table(), 0.001)
+    rates = [
+        _rate(joint_code(), 0.01, behaviour, 1 << 17, grid)
+        for grid in ((1024,), (512, 1024), (256, 512, 1024))
+    ]
+    assert rates[0] <= rates[1] + 1e-6 <= rates[2] + 2e-6
+
+
+def test_what_cannot_be_certified_is_none():
+    behaviour = with_white_noise(honest_table(), 0.5)
+    assert optimise(None, 0.01, behaviour, joint_code(), grid=SEARCH_GRID) is None
+
+
+def test_the_largest_noise_is_an_edge():
+    largest = largest_noise(None, 0.1, [joint_code()], precision=0.3)
+    assert 0.01 < largest < 0.3
+    for factor, works in ((1 / 1.4, True), (1.4, False)):
+        behaviour = with_white_noise(honest_table(), largest * factor)
+        found = optimise(None, 0.1, behaviour, joint_code(), grid=SEARCH_GRID)
+        assert (found is not None) is works
+
+
+def test_a_behaviour_that_signals_is_refused_with_the_entry():
+    table = honest_table().copy()
+    table[7] = np.eye(16)[0]
+    with pytest.raises(InputError, match="signals: Alice's probability of outcome 1 at setting 1"):
+        optimise(1000, 0.01, table, joint_code())
+    with pytest.raises(InputError, match="epsilon 0"):
+        optimise(1000, 0.7, honest_table(), joint_code())
+    with pytest.raises(InputError, match="runs 0"):
+        optimise(0, 0.1, honest_table(), joint_code())
