@@ -1,5 +1,5 @@
-"""The project's input error, under the name that `protocol` uses."""
+"""The exceptions of both packages, under the names that `protocol` uses."""
 
-from qdevices.errors import InputError
+from qdevices.errors import InputError, KsampError
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "KsampError"]

@@ -48,6 +48,7 @@ from numpy.typing import NDArray
 from protocol.certificate.groups import Group, invariance_group
 from protocol.certificate.potentials import N_SLOTS, reduced_costs, slots, sums
 from protocol.documents.fields import printable
+from protocol.errors import KsampError
 from protocol.settings.code import SettingCode, check_epsilon
 from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
 
@@ -75,7 +76,7 @@ assert max(_LARGEST.values()) < 1 << 63
 assert MOST_FACTOR + (1 << FACTOR_BITS) < 1 << 63
 
 
-class ProofError(ValueError):
+class ProofError(KsampError, ValueError):
     """A table, its weights or a case that does not satisfy what a certificate must."""
 
 

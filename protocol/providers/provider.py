@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.errors import KsampError
+
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 Order = Literal["run", "grouped"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
@@ -17,7 +19,7 @@ VARIANTS = ("static", "literal", "feedforward")
 MOST_RUNS = 10_000_000
 
 
-class TransientError(Exception):
+class TransientError(KsampError):
     """The provider could not answer just now; whether the request took effect is unknown."""
 
 

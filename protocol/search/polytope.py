@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 
 from protocol.certificate.groups import Group
+from protocol.errors import KsampError
 from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
 from qdevices.ks18.symmetry import orbits
 
 N_ENTRIES = N_PAIRS * N_JOINT
 
 
-class LinearProgramError(RuntimeError):
+class LinearProgramError(KsampError, RuntimeError):
     """HiGHS did not solve a linear programme that has a solution."""
 
 
