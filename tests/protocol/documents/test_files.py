@@ -91,7 +91,7 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_clears_and_says_so
     target.write_bytes(b"old")
     code = (
         "import os, signal, sys\n"
-        "from protocol import files\n"
+        "from protocol.documents import files\n"
         "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
         "files.write_file(sys.argv[1], b'new', 'file', overwrite=True)\n"
     )
@@ -108,7 +108,7 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_clears_and_says_so
 def test_what_another_process_is_writing_is_left_alone(tmp_path):
     code = (
         "import os, sys\n"
-        "from protocol import files\n"
+        "from protocol.documents import files\n"
         "sync = os.fsync\n"
         "def wait(descriptor):\n"
         "    print('writing', flush=True)\n"
