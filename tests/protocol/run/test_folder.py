@@ -193,7 +193,7 @@ def test_what_was_killed_around_the_two_renames_is_put_right(tmp_path, plan, whe
     code = f"""
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.protocol.run.test_folder import _write
 from protocol.plan.choose import best_plan
 from qdevices.ks18.game import honest_table
