@@ -12,10 +12,11 @@ import time
 from _report import header, seconds
 
 from protocol.certificate.file import _verified as verified_cache
-from protocol.certificate.file import certify_table, from_json
+from protocol.certificate.file import from_json, to_json
 from protocol.certificate.proof import FACTOR_BITS, verify
+from protocol.certificate.table import TableCertificate
 from protocol.plan.choose import best_plan, nearest_feasible
-from protocol.plan.plan import best_closed_form, plan_run
+from protocol.request import Request
 from protocol.search.optimise import FINAL_GRID, optimise, optimised_certificate
 from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
@@ -25,6 +26,7 @@ from protocol.settings.code import compact_code, default_code, joint_code
 from qdevices.aer import behaviour as simulated
 from qdevices.ks18.game import honest_table, pair_label, with_white_noise
 from qdevices.noise import NoiseSpec
+from tests.protocol.plans import closed_form_plan, plan_for
 
 
 def guesses() -> None:
@@ -78,16 +80,16 @@ def outputs() -> None:
         (10**9, 0.2, 0.0001),
     ):
         behaviour = with_white_noise(honest_table(), white)
-        closed = best_closed_form(runs, epsilon, behaviour, default_code()).output_bits
-        shipped = best_plan(runs, epsilon, behaviour).output_bits
+        closed = closed_form_plan(runs, epsilon, behaviour, default_code()).output_bits
+        shipped = best_plan(Request(runs, epsilon, behaviour)).output_bits
         cells = []
         for code in codes:
             start = time.perf_counter()
-            found = optimise(runs, epsilon, behaviour, code)
+            found = optimise(Request(runs, epsilon, behaviour), code)
             took = time.perf_counter() - start
             bits = 0
             if found is not None:
-                bits = plan_run(runs, behaviour, optimised_certificate(found)).output_bits
+                bits = plan_for(runs, behaviour, optimised_certificate(found)).output_bits
             cells.append(f"{bits:,} ({took:.0f})")
         print(
             f"{runs:>14,} {epsilon:>5g} {white:>7g} {closed:>8,} {shipped:>9,} "
@@ -103,15 +105,17 @@ def tolerance() -> None:
         ("closed form, default code", "closed-form", default_code()),
         ("best shipped certificate", "best", None),
     ):
-        _, largest = nearest_feasible(10**8, 0.1, honest_table(), choice, code=code)
+        _, largest = nearest_feasible(
+            Request(10**8, 0.1, honest_table(), certificate=choice, code=code)
+        )
         print(f"{name:>30}  {100 * (largest or 0):.3g} %")
 
 
 def times() -> None:
     behaviour = with_white_noise(honest_table(), 0.01)
     table = best_table(joint_code(), 0.01, behaviour, 1 << 17, FINAL_GRID)
-    certificate = certify_table(*prove_tight(table, FINAL_GRID), {})
-    data = certificate.to_json()
+    certificate = TableCertificate(*prove_tight(table, FINAL_GRID), {})
+    data = to_json(certificate)
 
     def fresh() -> None:
         verified_cache.cache_clear()

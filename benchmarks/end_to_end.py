@@ -12,7 +12,6 @@ import sys
 import numpy as np
 from _report import header, seconds, spread
 
-from protocol.plan.plan import best_closed_form
 from protocol.run.play import extract
 from protocol.run.tally import Tally
 from protocol.settings.code import default_code
@@ -21,6 +20,7 @@ from qdevices.aer import behaviour
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 from qdevices.noise import NoiseSpec
+from tests.protocol.plans import closed_form_plan
 
 COMMAND = [sys.executable, "-m", "protocol.cli", "run", "--seed", "1", "--json"]
 FIGURES = (  # ε, white noise, expected bits of design 4.4 at n = 10⁶, σ = 64
@@ -34,7 +34,7 @@ FIGURES = (  # ε, white noise, expected bits of design 4.4 at n = 10⁶, σ = 6
 def parts() -> None:
     code, rng = default_code(), np.random.default_rng(1)
     table = with_white_noise(honest_table(), 0.001)
-    plan = best_closed_form(1_000_000, 0.01, table, code)
+    plan = closed_form_plan(1_000_000, 0.01, table, code)
     source, device = UniformSource(rng), TableDevice(table)
     bits = source.bits(plan.settings_bits)
     settings = code.decode(bits)
@@ -44,7 +44,7 @@ def parts() -> None:
     tally.add(settings, outcomes)
     for name, function in (
         ("exact behaviour by Aer, 81 circuits", lambda: behaviour(NoiseSpec(white=0.001))),
-        ("plan", lambda: best_closed_form(1_000_000, 0.01, table, code)),
+        ("plan", lambda: closed_form_plan(1_000_000, 0.01, table, code)),
         ("weak bits", lambda: source.bits(plan.settings_bits)),
         ("settings", lambda: code.decode(bits)),
         ("outcomes", lambda: device.sample(settings, rng)),
@@ -70,7 +70,7 @@ def main() -> None:
     print(f"{'epsilon':>8} {'white':>8} {'planned':>8} {'design 4.4':>11}")
     for epsilon, white, figure in FIGURES:
         table = with_white_noise(honest_table(), white)
-        plan = best_closed_form(1_000_000, epsilon, table, default_code())
+        plan = closed_form_plan(1_000_000, epsilon, table, default_code())
         print(f"{epsilon:>8} {white:>8} {plan.output_bits:>8} {figure:>11}")
 
 

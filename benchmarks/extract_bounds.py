@@ -15,7 +15,9 @@ import numpy as np
 from _report import header
 
 from protocol.errors import InputError
-from protocol.extract import Source1, dodis, raz, smallest_field
+from protocol.extract import Source1, dodis, raz_bounds, smallest_field
+from protocol.extract.dodis import Dodis
+from protocol.extract.raz import Raz
 
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.38)
 LENGTH2, RAZ_K2, DODIS_RATE, LOG2_ERROR = 1_000_000, 20_000, 0.9, -64.0
@@ -29,7 +31,7 @@ def published_output(source1: Source1) -> int:
         # Beyond r/64 the first term alone is above the wanted error.
         moments = {2 * int(p / 2) for p in np.geomspace(2, field.degree / -LOG2_ERROR, 1000)}
         return any(
-            raz.published_log2_error(
+            raz_bounds.published_log2_error(
                 field, source1, RAZ_K2, m, p, max(1, math.ceil(math.log2(p * m)))
             )
             <= LOG2_ERROR
@@ -72,19 +74,21 @@ def main() -> None:
             published_output(Source1(bits, epsilon=epsilon)),
             *(
                 or_zero(
-                    lambda e=epsilon, s=strong: raz.plan(
+                    lambda e=epsilon, s=strong: Raz.largest(
                         None, LENGTH2, RAZ_K2, LOG2_ERROR, epsilon=e, strong=s
                     )
                 )
                 for strong in ("source1", "source2")
             ),
             or_zero(
-                lambda r=rate: dodis.plan(
+                lambda r=rate: Dodis.largest(
                     Source1(n, min_entropy=r * n), n, DODIS_RATE * n, LOG2_ERROR
                 )
             ),
             or_zero(
-                lambda e=epsilon: dodis.plan(Source1(n, epsilon=e), n, DODIS_RATE * n, LOG2_ERROR)
+                lambda e=epsilon: Dodis.largest(
+                    Source1(n, epsilon=e), n, DODIS_RATE * n, LOG2_ERROR
+                )
             ),
         ]
         print(

@@ -16,9 +16,11 @@ import sys
 import numpy as np
 from _report import header, seconds
 
-from protocol.extract import Field, Source1, dodis, raz, smallest_field
+from protocol.extract import Field, Source1, dodis, smallest_field
+from protocol.extract.dodis import Dodis
 from protocol.extract.fields import trinomial_field
 from protocol.extract.multiply import backends
+from protocol.extract.raz import Raz
 from protocol.extract.words import pack
 
 LEVELS = 20
@@ -27,11 +29,11 @@ LEVELS = 20
 def raz_case(field: Field, ratio: bool) -> str:
     rng = np.random.default_rng(field.degree)
     source1 = Source1(2 * field.degree, epsilon=0.01)
-    plan = raz.plan_with(field, source1, field.degree, 1000, -1066.0)
+    plan = Raz.for_field(field, source1, field.degree, 1000, -1066.0)
     plan = dataclasses.replace(plan, levels=LEVELS)
     weak = rng.integers(0, 2, plan.source1_bits, dtype=np.uint8)
     other = rng.integers(0, 2, field.degree, dtype=np.uint8)
-    return times(lambda backend: raz.extract(plan, weak, other, backend=backend), ratio)
+    return times(lambda backend: plan.extract(weak, other, backend=backend), ratio)
 
 
 def product_case(field: Field) -> str:
@@ -44,9 +46,9 @@ def dodis_case(bits: int, ratio: bool) -> str:
     rng = np.random.default_rng(bits)
     n = dodis.smallest_length(bits)
     source1 = Source1(n, min_entropy=0.8 * n)
-    plan = dodis.plan(source1, n, 0.8 * n, -64.0, output_bits=n // 2)
+    plan = Dodis.largest(source1, n, 0.8 * n, -64.0, output_bits=n // 2)
     a, b = (rng.integers(0, 2, n, dtype=np.uint8) for _ in range(2))
-    return times(lambda backend: dodis.extract(plan, a, b, backend=backend), ratio)
+    return times(lambda backend: plan.extract(a, b, backend=backend), ratio)
 
 
 def times(call, ratio: bool) -> str:

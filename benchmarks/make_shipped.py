@@ -12,6 +12,7 @@ from _report import header
 
 import protocol.certificate
 from protocol.certificate.file import write
+from protocol.request import Request
 from protocol.search.optimise import optimise, optimised_certificate
 from protocol.settings.code import CODES
 from qdevices.ks18.game import honest_table, with_white_noise
@@ -60,7 +61,7 @@ def main() -> None:
                     continue
                 for runs in (10**7, 10**9):  # the second where the first gives nothing
                     behaviour = with_white_noise(honest_table(), noise)
-                    found = optimise(runs, epsilon, behaviour, CODES[name]())
+                    found = optimise(Request(runs, epsilon, behaviour), CODES[name]())
                     if found is not None:
                         break
                 if found is None:

@@ -15,16 +15,18 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from _report import header
 
-from protocol.certificate.file import certify_table
+from protocol.certificate.closed_form import ClosedForm, beta_limit
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, Table
-from protocol.certificate.score import ScoreCertificate, beta_limit, closed_form
-from protocol.plan.plan import best_closed_form, plan_run
+from protocol.certificate.score import ScoreCertificate
+from protocol.certificate.table import TableCertificate
+from protocol.request import Request
 from protocol.search.optimise import SEARCH_GRID, largest_noise
 from protocol.search.polytope import LinearProgramError
 from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
 from protocol.settings.code import CANDIDATE_CODES, SettingCode, default_code
 from qdevices.ks18.game import honest_table, with_white_noise
+from tests.protocol.plans import closed_form_plan, plan_for
 
 EPSILONS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2)
 RUNS = (10**6, 10**8)
@@ -47,12 +49,12 @@ def edge(works: Callable[[float], bool]) -> float | None:
 def closed_edges(epsilon: float) -> list[float | None]:
     code = default_code()
     joint = code.probabilities()[:, None]
-    table = closed_form(code, epsilon, 1e-3 * beta_limit(code, epsilon)).log2_factors
+    table = ClosedForm(code, epsilon, 1e-3 * beta_limit(code, epsilon)).log2_factors
 
     def finite(runs: int) -> Callable[[float], bool]:
         def works(noise: float) -> bool:
             behaviour = with_white_noise(honest_table(), noise)
-            return best_closed_form(runs, epsilon, behaviour, code).output_bits > 0
+            return closed_form_plan(runs, epsilon, behaviour, code).output_bits > 0
 
         return works
 
@@ -84,13 +86,13 @@ def unproved(table: Table) -> ScoreCertificate:
 def reached(runs: int, certificate: ScoreCertificate) -> float | None:
     def works(noise: float) -> bool:
         behaviour = with_white_noise(honest_table(), noise)
-        return plan_run(runs, behaviour, certificate).output_bits > 0
+        return plan_for(runs, behaviour, certificate).output_bits > 0
 
     return edge(works)
 
 
 def optimised_edges(code: SettingCode, epsilon: float) -> list[float | None]:
-    limit = largest_noise(None, epsilon, [code], precision=0.02)
+    limit = largest_noise(Request(None, epsilon, honest_table()), [code], precision=0.02)
     tables = [] if limit is None else family(code, epsilon, limit)
     edges: list[float | None] = []
     for runs in RUNS:
@@ -99,7 +101,7 @@ def optimised_edges(code: SettingCode, epsilon: float) -> list[float | None]:
             edges.append(None)
             continue
         best = tables[int(np.argmax(noises))]
-        edges.append(reached(runs, certify_table(*prove_tight(best, SEARCH_GRID), {})))
+        edges.append(reached(runs, TableCertificate(*prove_tight(best, SEARCH_GRID), {})))
     return [*edges, limit]
 
 

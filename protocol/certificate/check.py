@@ -1,15 +1,15 @@
-"""Whether a certificate object is what was proved: rebuilt from what determines it, and compared.
+"""Whether a certificate object is what its kind proves: restored from its document, and compared.
 
-Objects can be put together by anybody, as files can; files are proved when they are read.
+Certificates are proved when they are built, but objects can be put together by anybody who tries.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from protocol.certificate.file import TableCertificate, certify_table
-from protocol.certificate.proof import ProofError
-from protocol.certificate.score import ScoreCertificate, closed_form
+from protocol.certificate.file import from_json, to_json
+from protocol.certificate.kinds import KINDS
+from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
 
 
@@ -17,20 +17,18 @@ def check_certificate(certificate: ScoreCertificate) -> None:
     """Prove a certificate once more, and check that its factors are those that are proved.
 
     Raises:
-        InputError: it does not hold, or its factors, beta, epsilon or code are others.
+        InputError: its kind is not entered, it does not hold, or its factors, beta, epsilon or code
+            are others.
     """
-    proved: ScoreCertificate
-    if isinstance(certificate, TableCertificate):
-        try:
-            proved = certify_table(certificate.table, certificate.proof, certificate.about)
-        except ProofError as error:
-            raise InputError(f"the certificate does not hold: {error}") from None
-    else:
-        proved = closed_form(certificate.code, certificate.epsilon, certificate.beta)
+    if type(certificate) is not KINDS[certificate.kind]:
+        raise InputError(
+            f"a certificate of class {type(certificate).__name__}, expected that of its kind "
+            f"{certificate.kind!r}"
+        )
+    proved = from_json(to_json(certificate))
     same = (
-        certificate.kind == proved.kind
-        and certificate.code == proved.code
-        and certificate.epsilon <= proved.epsilon
+        certificate.code == proved.code
+        and certificate.epsilon == proved.epsilon
         and certificate.beta == proved.beta
         and np.array_equal(certificate.log2_factors, proved.log2_factors)
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from protocol.certificate.file import TableCertificate, from_json
+from protocol.certificate.file import from_json
+from protocol.certificate.table import TableCertificate
 from protocol.documents.fields import parse_json
 
 _FOLDER = "data/shipped"
@@ -30,7 +31,9 @@ def _names() -> tuple[tuple[float, str, str], ...]:
 @cache
 def _read(name: str) -> TableCertificate:
     text = resources.files("protocol.certificate").joinpath(f"{_FOLDER}/{name}").read_text("utf-8")
-    return from_json(parse_json(text, f"shipped certificate {name!r}"))
+    found = from_json(parse_json(text, f"shipped certificate {name!r}"))
+    assert isinstance(found, TableCertificate)
+    return found
 
 
 def shipped_certificates(epsilon: float) -> list[TableCertificate]:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.file import read as read_certificate
-from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
-from protocol.plan.choose import CHOICES
 from qdevices.device import Device
 from qdevices.noise import NoiseSpec
 
 DEVICES = ("table", "shots")
-
-
-def certificate_choice(text: str) -> str | ScoreCertificate:
-    """What --certificate names: one of `best_plan.CHOICES`, or a file, read and verified.
-
-    Raises:
-        InputError: neither, or a file that does not hold.
-    """
-    if text in CHOICES:
-        return text
-    if not Path(text).exists():
-        raise InputError(f"certificate {text!r} is no file and none of {', '.join(CHOICES)}")
-    return read_certificate(text)
 
 
 def expected_behaviour(noise: str) -> NDArray[np.float64]:

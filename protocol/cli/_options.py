@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
-from protocol.settings.code import CODES
+from protocol.certificate import file as certificates
+from protocol.certificate.score import ScoreCertificate
+from protocol.errors import InputError
+from protocol.plan.choose import choices
+from protocol.request import Request, check_demands
+from protocol.settings.code import CODES, check_epsilon
 from protocol.sources.sources import SOURCES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,8 +56,68 @@ def _compose(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-#: What a plan is made from.
-plan_options = _compose(
+@dataclass(frozen=True)
+class Wanted:
+    """What the options of `plan_options` say; with n and a behaviour it makes a request.
+
+    Attributes:
+        epsilon, soundness, completeness: as in `Request`.
+        certificate: "best" and so on, or a file.
+        code_name: a setting code's name; None for the certificate's own.
+    """
+
+    epsilon: float
+    soundness: float
+    completeness: float
+    code_name: str | None
+    certificate: str
+
+    def request(self, runs: int | None, behaviour: NDArray[np.float64]) -> Request:
+        """The request; a certificate's file is read and its claim proved.
+
+        Raises:
+            InputError: an unusable option, or a certificate that does not hold.
+        """
+        # Ranges come before a file is read and minutes are spent.
+        check_epsilon(self.epsilon)
+        check_demands(runs, self.soundness, self.completeness)
+        return Request(
+            runs,
+            self.epsilon,
+            behaviour,
+            self.soundness,
+            self.completeness,
+            certificate_choice(self.certificate),
+            None if self.code_name is None else CODES[self.code_name](),
+        )
+
+
+def certificate_choice(text: str) -> str | ScoreCertificate:
+    """What --certificate names: a way to choose one, or a file, read and proved.
+
+    Raises:
+        InputError: neither, or a file that does not hold.
+    """
+    known = choices()
+    if text in known:
+        return text
+    if not Path(text).exists():
+        raise InputError(f"certificate {text!r} is no file and none of {', '.join(known)}")
+    return certificates.read(text)
+
+
+def plan_options(function: F) -> F:
+    """The options that a plan is made from; the command is given them as `wanted`."""
+
+    @functools.wraps(function)
+    def with_wanted(**given: Any) -> Any:
+        wanted = Wanted(**{field.name: given.pop(field.name) for field in fields(Wanted)})
+        return function(wanted=wanted, **given)
+
+    return _plan_options(cast(F, with_wanted))
+
+
+_plan_options = _compose(
     click.option(
         "--epsilon",
         type=float,
@@ -80,7 +150,7 @@ plan_options = _compose(
         "--certificate",
         default="best",
         show_default=True,
-        metavar="best|closed-form|optimised|FILE",
+        metavar="|".join((*choices(), "FILE")),
         help="'best' of the closed form and those that ship with ksamp; 'optimised' now, for just "
         "this plan, in about two minutes; or a file of `ksamp certificate optimise`.",
     ),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from textwrap import wrap
 from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.score import ScoreCertificate
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
-from protocol.run.play import Verdict
+from protocol.run.finish import Result
+from protocol.run.judge import Verdict
 from qdevices.ks18.game import N_PAIRS, pair_label
 
 
@@ -54,7 +57,7 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
         lines += [
             f"  min-entropy  >= {plan.min_entropy_bits:,.0f} bits of the outcomes at "
             f"{plan.capacity:,} starred runs at most",
-            f"  extractor    Raz over GF(2^{plan.extractor.degree}), "
+            f"  extractor    {plan.extractor.title}, "
             f"{plan.extractor.source1_bits:,} more weak bits",
             f"  output       {plan.output_bits:,} bits within 2^{plan.soundness_log2:.1f} of ideal,"
             f" accepted with probability >= {plan.completeness:g}",
@@ -102,3 +105,47 @@ def big(number: float) -> str:
 def bits_hex(bits: NDArray[np.uint8]) -> str:
     """Bits as hexadecimal, most significant first, padded with zero bits at the end."""
     return np.packbits(bits).tobytes().hex()
+
+
+def advice_text(plan: Plan, least_runs: int | None, largest_noise: float | None) -> str:
+    """What would have to change for something to be certified."""
+    if least_runs is None:
+        lines = ["At this noise nothing can be certified with up to 1e9 runs."]
+    else:
+        lines = [f"At this noise something can be certified from about {least_runs:,} runs on."]
+    if largest_noise is None:
+        lines.append(f"With {plan.runs:,} runs nothing can be certified even without noise.")
+    else:
+        lines.append(
+            f"With {plan.runs:,} runs something can be certified up to about "
+            f"white={largest_noise:.2g}."
+        )
+    lines.append(
+        "That is by the certificates at hand; one optimised for the case may reach farther."
+    )
+    return "\n".join(lines)
+
+
+def show(
+    plan: Plan,
+    result: Result,
+    out: str | None,
+    as_json: bool,
+    extra: dict[str, Any],
+    digest: str | None = None,
+) -> None:
+    """Print a finished run; `digest` is that of the record in the folder `out`."""
+    if as_json:
+        data = {**result.to_json(), **extra, "output_hex": bits_hex(result.output), "folder": out}
+        data["record_sha256"] = digest
+        click.echo(json.dumps(data, allow_nan=False))
+        return
+    click.echo(verdict_text(plan, result.verdict, bool(len(result.output))))
+    if len(result.output):
+        shown = bits_hex(result.output[:256])
+        click.echo(f"  {shown}{'...' if plan.output_bits > 256 else ''}")
+        if out is None:
+            click.echo("  (--out DIR keeps all of them, with everything needed to verify them)")
+    if out is not None:
+        click.echo(f"Written to {out}; `ksamp verify {out}` checks it.")
+        click.echo(f"Digest of its record: {digest}")

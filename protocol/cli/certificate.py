@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from protocol.certificate.file import TableCertificate, read, write
+from protocol.certificate.file import read, write
+from protocol.certificate.score import ScoreCertificate
+from protocol.certificate.table import TableCertificate
 from protocol.cli import _options as options
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
@@ -17,7 +20,7 @@ from protocol.documents.fields import printable
 from protocol.documents.files import check_new
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
-from protocol.plan.plan import check_count, check_demands
+from protocol.request import Request, check_count, check_demands
 from protocol.settings.code import (
     CANDIDATE_CODES,
     CODES,
@@ -111,24 +114,21 @@ def optimise_command(
     """
     check_epsilon(epsilon)
     count = _runs(runs)
-    if count is not None:
-        check_demands(count, soundness, 0.5)
+    check_demands(count, soundness, 0.5)
     chosen = _code(code_name, starred)
     check_new(out, "certificate file", overwrite=overwrite)  # before the minutes of work
-    behaviour = expected_behaviour(noise)
+    request = Request(count, epsilon, expected_behaviour(noise), soundness)
     from protocol.search.code_search import search_codes
     from protocol.search.optimise import largest_noise, optimise_codes, optimised_certificate
 
     with ProgressBar() as progress:
         codes: tuple[SettingCode, ...] = CANDIDATE_CODES if chosen is None else (chosen,)
         if code_name == "search":
-            rated = search_codes(count, epsilon, behaviour, soundness=soundness, progress=progress)
+            rated = search_codes(request, progress)
             codes = tuple(r.code for r in rated[:1]) + CANDIDATE_CODES
-        found = optimise_codes(
-            count, epsilon, behaviour, codes, soundness=soundness, progress=progress
-        )
+        found = optimise_codes(request, codes, progress=progress)
         if found is None:
-            nearest = largest_noise(count, epsilon, codes, soundness=soundness, progress=progress)
+            nearest = largest_noise(request, codes, progress=progress)
             advice = (
                 f"the nearest that can be is white={nearest:.2g}"
                 if nearest
@@ -144,7 +144,7 @@ def optimise_command(
     write(certificate, out, overwrite=overwrite)
     data = {**_facts(certificate), "file": out}
     if count is not None:
-        plan = best_plan(count, epsilon, behaviour, certificate, soundness=soundness)
+        plan = best_plan(replace(request, certificate=certificate))
         data["output_bits"] = plan.output_bits
     if as_json:
         click.echo(json.dumps(data, allow_nan=False))
@@ -177,12 +177,13 @@ def _code(name: str, starred: str) -> SettingCode | None:
     return CODES[name]() if name in CODES else None
 
 
-def _facts(certificate: TableCertificate) -> dict[str, Any]:
+def _facts(certificate: ScoreCertificate) -> dict[str, Any]:
+    table = certificate if isinstance(certificate, TableCertificate) else None
     return {
         **summary(certificate),
-        "cases": len(certificate.proof.alpha),
+        "cases": None if table is None else len(table.proof.alpha),
         "tested_pairs": int(certificate.code.settings_used.sum()) - 1,
-        "about": dict(certificate.about),
+        "about": {} if table is None else dict(table.about),
     }
 
 
@@ -192,7 +193,7 @@ def _text(data: dict[str, Any]) -> str:
         f"  setting code  {data['code']!r}, {data['bits_per_run']} bits a run, starred pair "
         f"{data['starred']}, {data['tested_pairs']} other pairs tested",
         f"  beta          {data['beta']:.6g}",
-        f"  proof         {data['cases']} cases",
+        f"  proof         {data['cases'] or 'closed form, no'} cases",
     ]
     about = data["about"]  # notes of whoever made it: any texts and numbers
     if "noise" in about:

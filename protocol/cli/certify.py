@@ -10,21 +10,20 @@ from pathlib import Path
 import click
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import certificate_choice, expected_behaviour
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._planning import plan_for
 from protocol.cli._progress import ProgressBar
 from protocol.cli._providers import check_finished
-from protocol.cli._text import NOT_FAITHFUL, plan_text
-from protocol.cli.run import show
+from protocol.cli._text import NOT_FAITHFUL, plan_text, show
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_csv
 from protocol.errors import InputError
-from protocol.plan.choose import best_plan
-from protocol.plan.file import read_plan
-from protocol.plan.plan import Plan, check_demands
+from protocol.plan.choose import choices
+from protocol.plan.plan import Plan
 from protocol.run import folder
-from protocol.run.play import check_faithful
+from protocol.run.finish import check_faithful
+from protocol.run.record import read_planned
 from protocol.run.replay import certify, check_recorded
-from protocol.settings.code import CODES, check_epsilon
 from protocol.sources.sources import open_file
 
 
@@ -82,11 +81,7 @@ def command(
     outcomes: str | None,
     csv_file: str | None,
     expect: str,
-    epsilon: float,
-    soundness: float,
-    completeness: float,
-    code_name: str | None,
-    certificate: str,
+    wanted: options.Wanted,
     plan_file: str | None,
     extract: bool,
     source_bits: str | None,
@@ -143,27 +138,14 @@ def command(
                 what = "--plan" if plan_file is not None else "a run folder"
                 raise InputError(f"--{option} cannot be given with {what}, which fixes it")
     if plan_file is not None:
-        plan = read_plan(plan_file)
+        plan = read_planned(plan_file)
     elif kept is not None:
         plan = kept
     else:
-        check_epsilon(epsilon)
-        check_demands(len(data.settings), soundness, completeness)
-        choice = certificate_choice(certificate)
         # The code says how the recorded settings were chosen, so it is never picked for them.
-        if code_name is None and isinstance(choice, str):
-            code_name = "default"
-        with ProgressBar() as progress:
-            plan = best_plan(
-                len(data.settings),
-                epsilon,
-                expected_behaviour(expect),
-                choice,
-                code=None if code_name is None else CODES[code_name](),
-                soundness=soundness,
-                completeness=completeness,
-                progress=progress,
-            )
+        if wanted.code_name is None and wanted.certificate in choices():
+            wanted = replace(wanted, code_name="default")
+        plan = plan_for(wanted.request(len(data.settings), expected_behaviour(expect)))
     check_recorded(plan, data, allow_grouped)
     source = None if source_bits is None else open_file(source_bits, source_offset)
     planned = plan_file is not None or kept is not None

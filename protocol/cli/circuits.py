@@ -8,12 +8,9 @@ from typing import Any
 import click
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import certificate_choice
-from protocol.cli._progress import ProgressBar
+from protocol.cli._planning import plan_for
 from protocol.errors import InputError
-from protocol.plan.choose import best_plan
 from protocol.plan.plan import Plan
-from protocol.settings.code import CODES
 from qdevices.ks18.game import pair_index, pair_label
 
 VARIANTS = ("literal", "static", "feedforward")
@@ -47,11 +44,7 @@ def command(
     variant: str,
     pair: str,
     runs: int,
-    epsilon: float,
-    soundness: float,
-    completeness: float,
-    code_name: str | None,
-    certificate: str,
+    wanted: options.Wanted,
     as_json: bool,
 ) -> int:
     """Show the compiled circuit of a setting pair, its gates, and the expected test values.
@@ -63,21 +56,11 @@ def command(
     setting = _pair(pair)
     compiled = _compiled(backend_name, variant)
     data = _summary(compiled, setting)
-    with ProgressBar() as progress:
-        plan = best_plan(
-            runs,
-            epsilon,
-            compiled.behaviour,
-            certificate_choice(certificate),
-            code=None if code_name is None else CODES[code_name](),
-            soundness=soundness,
-            completeness=completeness,
-            progress=progress,
-        )
+    plan = plan_for(wanted.request(runs, compiled.behaviour))
     data = {"backend": backend_name, "variant": variant, **data}
     data |= {
         "runs": runs,
-        "epsilon": epsilon,
+        "epsilon": wanted.epsilon,
         "output_bits": plan.output_bits,
         "reason": plan.reason,
     }

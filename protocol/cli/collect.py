@@ -11,8 +11,7 @@ import click
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._progress import ProgressBar
-from protocol.cli._text import NOT_FAITHFUL
-from protocol.cli.run import show
+from protocol.cli._text import NOT_FAITHFUL, show
 from protocol.cli.submit import absolute_source
 from protocol.errors import InputError
 from protocol.jobs.collect import Collected, collect

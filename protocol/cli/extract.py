@@ -15,16 +15,10 @@ from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.documents.files import PRIVATE, check_new, open_regular, write_file
 from protocol.errors import InputError
-from protocol.extract import (
-    DodisPlan,
-    PackedBits,
-    RazPlan,
-    Source1,
-    dodis,
-    raz,
-    smallest_field,
-)
-from protocol.extract.bounds import InsufficientError
+from protocol.extract.bounds import InsufficientError, Source1
+from protocol.extract.extractor import Extractor, Strong
+from protocol.extract.kinds import DEFAULT, EXTRACTORS
+from protocol.extract.words import PackedBits
 
 
 class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -47,7 +41,7 @@ class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @click.command("extract")
-@click.option("--method", type=click.Choice(["raz", "dodis"]), default="raz", show_default=True)
+@click.option("--method", type=click.Choice(EXTRACTORS.names), default=DEFAULT, show_default=True)
 @click.option(
     "--source1", required=True, type=click.Path(), metavar="FILE", help="Source 1, packed bits."
 )
@@ -91,7 +85,7 @@ def command(
     min_entropy2: float,
     log2_error: float,
     output_bits: int | None,
-    strong: raz.Strong,
+    strong: Strong,
     out: str | None,
     overwrite: bool,
     as_json: bool,
@@ -108,70 +102,60 @@ def command(
     if out is not None:
         _check_out(Path(out), (source1, source2), overwrite)
     bits1, bits2 = _length("1", source1, length1), _length("2", source2, length2)
-    second = _read(source2, bits2)
+    kind = EXTRACTORS[method]
+    # No more is read than is used; what is not takes at most its length from the min-entropy.
+    used = kind.source1_bits_for(bits2, bits1)
+    known = _source1(used, bits1, min_entropy1, epsilon1)
+    first, second = _read(source1, used), _read(source2, bits2)
     try:
-        plan: RazPlan | DodisPlan
-        if method == "raz":
-            degree = smallest_field(bits2).degree
-            if bits1 < 2 * degree:
-                raise InputError(
-                    f"source 1 has {bits1} bits, Raz needs 2r = {2 * degree} for the "
-                    f"{bits2} bits of source 2"
-                )
-            # No more is read than is used; what is not takes at most its length from the
-            # min-entropy.
-            known = _source1(2 * degree, bits1, min_entropy1, epsilon1)
-            first = _read(source1, 2 * degree)
-            plan = raz.plan(
-                known, len(second), min_entropy2, log2_error, strong=strong, output_bits=output_bits
-            )
-        else:
-            known = _source1(bits1, bits1, min_entropy1, epsilon1)
-            first = _read(source1, bits1)
-            plan = dodis.plan(known, len(second), min_entropy2, log2_error, output_bits=output_bits)
+        extractor = kind.largest(
+            known, bits2, min_entropy2, log2_error, strong=strong, output_bits=output_bits
+        )
     except InsufficientError as error:
         click.echo(f"ksamp: no output: {error}", err=True)
         return 3
     with ProgressBar() as progress:
-        if isinstance(plan, RazPlan):
-            bits = raz.extract(
-                plan, first, second, lambda done, total: progress("extracting", done, total)
-            )
-        else:
-            bits = dodis.extract(plan, first, second)
+        bits = extractor.extract(
+            first, second, lambda done, total: progress("extracting", done, total)
+        )
     if not as_json:
-        click.echo(plan_text(plan))
+        click.echo(extractor_text(extractor))
     packed = np.packbits(bits).tobytes()
     if out is not None:
         write_file(out, packed, "output file", overwrite=overwrite, mode=PRIVATE)
     if as_json:
-        data = {**plan.to_json(), "output_hex": packed.hex(), "file": out}
+        data = {**extractor.to_json(), "output_hex": packed.hex(), "file": out}
         click.echo(json.dumps(data, allow_nan=False))
     else:
         click.echo(f"Written to {out}" if out is not None else packed.hex())
     return 0
 
 
-def plan_text(plan: RazPlan | DodisPlan) -> str:
-    """A plan in a few lines."""
-    source1 = plan.source1
+def extractor_text(extractor: Extractor) -> str:
+    """An extractor in a few lines."""
+    source1 = extractor.source1
     known = (
         f"{source1.epsilon:g}-Santha-Vazirani"
         if source1.epsilon is not None
         else f"{source1.min_entropy:,.15g} bits of min-entropy"
     )
-    if isinstance(plan, RazPlan):
-        name, strong = "Raz", f"source {plan.strong[-1]}, which may become known beside the output"
-        shape = f"field     {plan.field}; p = {plan.moment}, l = {plan.levels}"
-    else:
-        name, strong = "Dodis et al.", "either source: one of them may become known"
-        shape = f"length    {plan.length:,}"
-    return (
-        f"{name}, {plan.output_bits:,} bits within 2^{plan.log2_error:.1f} of uniform\n"
-        f"  source 1  {source1.bits:,} bits, {known}\n"
-        f"  source 2  {plan.length2:,} bits, {plan.min_entropy2:,.15g} bits of min-entropy\n"
-        f"  strong in {strong}\n"
-        f"  {shape}"
+    strong = [name for name in ("source1", "source2") if extractor.strong_in(name)]
+    either = len(strong) > 1
+    what = (
+        "either source: one of them may become known"
+        if either
+        else f"source {strong[0][-1]}, which may become known beside the output"
+    )
+    return "\n".join(
+        [
+            f"{extractor.title}, {extractor.output_bits:,} bits within "
+            f"2^{extractor.log2_error:.1f} of uniform",
+            f"  source 1  {source1.bits:,} bits, {known}",
+            f"  source 2  {extractor.length2:,} bits, {extractor.min_entropy2:,.15g} bits of "
+            "min-entropy",
+            f"  strong in {what}",
+            *(f"  {line}" for line in extractor.describe()),
+        ]
     )
 
 

@@ -7,16 +7,12 @@ import json
 import click
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import certificate_choice, expected_behaviour
-from protocol.cli._planning import nearest_for
-from protocol.cli._progress import ProgressBar
-from protocol.cli._text import plan_text, summary
+from protocol.cli._laboratory import expected_behaviour
+from protocol.cli._planning import nearest_for, plan_for
+from protocol.cli._text import advice_text, plan_text, summary
 from protocol.documents.files import check_new
 from protocol.plan.assumptions import assumptions
-from protocol.plan.choose import best_plan
-from protocol.plan.file import write_plan
-from protocol.plan.plan import Plan
-from protocol.settings.code import CODES
+from protocol.plan.file import plan_to_json, write_plan
 
 
 @click.command("plan")
@@ -44,11 +40,7 @@ from protocol.settings.code import CODES
 def command(
     runs: int,
     expect: str,
-    epsilon: float,
-    soundness: float,
-    completeness: float,
-    code_name: str | None,
-    certificate: str,
+    wanted: options.Wanted,
     out: str | None,
     overwrite: bool,
     as_json: bool,
@@ -60,30 +52,22 @@ def command(
     """
     if out is not None:
         check_new(out, "plan file", overwrite=overwrite)
-    choice = certificate_choice(certificate)
-    code = None if code_name is None else CODES[code_name]()
-    behaviour = expected_behaviour(expect)
-    with ProgressBar() as progress:
-        plan = best_plan(
-            runs,
-            epsilon,
-            behaviour,
-            choice,
-            code=code,
-            soundness=soundness,
-            completeness=completeness,
-            progress=progress,
-        )
+    request = wanted.request(runs, expected_behaviour(expect))
+    plan = plan_for(request)
     advice = None
     if not plan.output_bits:
-        advice = nearest_for(plan, behaviour, certificate, code_name)
+        advice = nearest_for(request)
     if out is not None:
         write_plan(plan, out, overwrite=overwrite)
     if as_json:
-        data = {"expect": expect, **plan.to_json()}
+        data = {"expect": expect, **plan_to_json(plan)}
         # The proof is for machines and files: --out keeps it.
         data["certificate"] = summary(plan.certificate)
-        data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan)}
+        data |= {
+            "request_sha256": request.digest,
+            "plan_sha256": plan.digest,
+            "assumptions": assumptions(plan),
+        }
         if advice is not None:
             data["least_runs"], data["largest_white_noise"] = advice
         click.echo(json.dumps(data, allow_nan=False))
@@ -95,22 +79,3 @@ def command(
             click.echo(f"Written to {out}")
             click.echo(f"Digest of the plan: {plan.digest}")
     return 0 if plan.output_bits else 3
-
-
-def advice_text(plan: Plan, least_runs: int | None, largest_noise: float | None) -> str:
-    """What would have to change for something to be certified."""
-    if least_runs is None:
-        lines = ["At this noise nothing can be certified with up to 1e9 runs."]
-    else:
-        lines = [f"At this noise something can be certified from about {least_runs:,} runs on."]
-    if largest_noise is None:
-        lines.append(f"With {plan.runs:,} runs nothing can be certified even without noise.")
-    else:
-        lines.append(
-            f"With {plan.runs:,} runs something can be certified up to about "
-            f"white={largest_noise:.2g}."
-        )
-    lines.append(
-        "That is by the certificates at hand; one optimised for the case may reach farther."
-    )
-    return "\n".join(lines)

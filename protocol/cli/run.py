@@ -6,7 +6,6 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -15,13 +14,12 @@ from protocol.cli import _options as options
 from protocol.cli._laboratory import DEVICES, expected_behaviour, open_device
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._progress import ProgressBar
-from protocol.cli._text import bits_hex, plan_text, verdict_text
-from protocol.cli.plan import advice_text
+from protocol.cli._text import advice_text, plan_text, show
 from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.plan.plan import Plan
 from protocol.run import folder
-from protocol.run.play import Result, execute, report_planned
+from protocol.run.play import execute
+from protocol.run.report import report_planned
 from protocol.sources.sources import open_source
 
 
@@ -56,11 +54,7 @@ def command(
     source_name: str,
     source_offset: int | None,
     device_kind: str,
-    epsilon: float,
-    soundness: float,
-    completeness: float,
-    code_name: str | None,
-    certificate: str,
+    wanted: options.Wanted,
     seed: int | None,
     out: str | None,
     overwrite: bool,
@@ -83,22 +77,16 @@ def command(
     if out is not None:
         folder.check_target(Path(out), overwrite)
 
-    behaviour = expected_behaviour(expect)
+    request = wanted.request(runs, expected_behaviour(expect))
     device = open_device(device_kind, noise)
     plan, source = plan_with_source(
-        runs,
-        epsilon,
-        behaviour,
-        certificate,
-        code_name,
-        soundness,
-        completeness,
+        request,
         lambda code: open_source(
-            source_name, epsilon, np.random.default_rng(source_seed), code, source_offset
+            source_name, wanted.epsilon, np.random.default_rng(source_seed), code, source_offset
         ),
     )
     if not plan.output_bits:
-        advice = nearest_for(plan, behaviour, certificate, code_name)
+        advice = nearest_for(request)
         if as_json:
             data = report_planned(plan)
             data["least_runs"], data["largest_white_noise"] = advice
@@ -138,28 +126,3 @@ def command(
         digest = None if writer is None else writer.publish(result, seconds)
     show(plan, result, out, as_json, {"seed": entropy, "seconds": seconds}, digest)
     return 0 if result.verdict.accepted else 3
-
-
-def show(
-    plan: Plan,
-    result: Result,
-    out: str | None,
-    as_json: bool,
-    extra: dict[str, Any],
-    digest: str | None = None,
-) -> None:
-    """Print a finished run; `digest` is that of the record in the folder `out`."""
-    if as_json:
-        data = {**result.to_json(), **extra, "output_hex": bits_hex(result.output), "folder": out}
-        data["record_sha256"] = digest
-        click.echo(json.dumps(data, allow_nan=False))
-        return
-    click.echo(verdict_text(plan, result.verdict, bool(len(result.output))))
-    if len(result.output):
-        shown = bits_hex(result.output[:256])
-        click.echo(f"  {shown}{'...' if plan.output_bits > 256 else ''}")
-        if out is None:
-            click.echo("  (--out DIR keeps all of them, with everything needed to verify them)")
-    if out is not None:
-        click.echo(f"Written to {out}; `ksamp verify {out}` checks it.")
-        click.echo(f"Digest of its record: {digest}")

@@ -7,27 +7,26 @@ from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import nearest_for, plan_with_source
-from protocol.cli._text import NOT_FAITHFUL, plan_text
-from protocol.cli.plan import advice_text
+from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
 from protocol.jobs.begin import begin
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
 from protocol.plan.assumptions import assumptions
-from protocol.plan.file import read_plan
 from protocol.plan.plan import Plan
 from protocol.providers import retry
 from protocol.providers.named import collect_command
 from protocol.providers.provider import Order
+from protocol.request import Request
 from protocol.run import folder
-from protocol.run.play import report_planned
+from protocol.run.record import read_planned
+from protocol.run.report import report_planned
 from protocol.settings.code import SettingCode
 from protocol.sources.positions import WeakBits
 from protocol.sources.sources import Source, open_source
@@ -116,11 +115,7 @@ def command(
     expect: str | None,
     source_name: str,
     source_offset: int | None,
-    epsilon: float,
-    soundness: float,
-    completeness: float,
-    code_name: str | None,
-    certificate: str,
+    wanted: options.Wanted,
     plan_file: str | None,
     seed: int | None,
     as_json: bool,
@@ -155,7 +150,7 @@ def command(
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 option = name.removesuffix("_name")
                 raise InputError(f"--{option} cannot be given with --plan, which fixes it")
-        plan, behaviour, expect = read_plan(plan_file), None, None
+        plan, request, expect = read_planned(plan_file), None, None
     else:
         if expect is None:
             behaviour = providers.reported_behaviour(backend, variant)
@@ -164,14 +159,15 @@ def command(
             behaviour = expected_behaviour(expect)
 
         def open_weak(code: SettingCode) -> Source:
-            WeakBits(source_name, epsilon, entropy, code)  # refuses what cannot be taken up again
-            return open_source(source_name, epsilon, np.random.default_rng(entropy), code)
+            WeakBits(
+                source_name, wanted.epsilon, entropy, code
+            )  # refuses what cannot be taken up again
+            return open_source(source_name, wanted.epsilon, np.random.default_rng(entropy), code)
 
-        plan, _ = plan_with_source(
-            runs, epsilon, behaviour, certificate, code_name, soundness, completeness, open_weak
-        )
+        request = wanted.request(runs, behaviour)
+        plan, _ = plan_with_source(request, open_weak)
     if not plan.output_bits:
-        _decline(plan, behaviour, expect, certificate, code_name, as_json)
+        _decline(plan, request, expect, as_json)
         return 3
     if not as_json:
         click.echo(plan_text(plan, expect, chunk))
@@ -216,10 +212,8 @@ def command(
 
 def _decline(
     plan: Plan,
-    behaviour: NDArray[np.float64] | None,
+    request: Request | None,
     expect: str | None,
-    certificate: str,
-    code_name: str | None,
     as_json: bool,
 ) -> None:
     """Say that nothing can be certified, and what would have to change."""
@@ -227,8 +221,8 @@ def _decline(
         data = report_planned(plan)
     else:
         click.echo(plan_text(plan, expect))
-    if behaviour is not None:
-        advice = nearest_for(plan, behaviour, certificate, code_name)
+    if request is not None:
+        advice = nearest_for(request)
         if as_json:
             data["least_runs"], data["largest_white_noise"] = advice
         else:

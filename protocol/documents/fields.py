@@ -103,17 +103,6 @@ class Fields:
         self._taken.add(key)
         return self._data[key]
 
-    def format(self, name: str, version: int) -> None:
-        """Take the entries "format" and "version", which have to be these."""
-        self.choice("format", name)
-        found = self.any("version")
-        if type(found) is not int or found != version:
-            old = type(found) is int and found == 1
-            raise InputError(
-                f"{self._what} has version {_short(found)}, expected {version}"
-                + " (version 1 numbers the outcomes of basis M7 otherwise)" * old
-            )
-
     def missing(self, key: str) -> bool:
         """Whether there is no such entry, or it is null; a null counts as taken."""
         if self._data.get(key) is None:

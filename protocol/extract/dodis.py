@@ -39,6 +39,7 @@ from protocol.extract.bounds import (
     check_error,
     check_min_entropy,
 )
+from protocol.extract.extractor import Extractor, Steps, Strong
 from protocol.extract.fields import is_artin_prime, next_all_one
 from protocol.extract.multiply import Backend, multiply
 from protocol.extract.words import (
@@ -54,8 +55,8 @@ from protocol.extract.words import (
 
 
 @dataclass(frozen=True)
-class DodisPlan:
-    """Parameters of one extraction.
+class Dodis(Extractor):
+    """The extractor with its parameters, fixed before it is used.
 
     Attributes:
         length: n, an Artin prime; shorter strings are padded with zeros.
@@ -68,6 +69,8 @@ class DodisPlan:
     Raises:
         InputError: numbers that do not fit together, or an error below the theorem's.
     """
+
+    method = "dodis"
 
     length: int
     source1: Source1
@@ -88,7 +91,7 @@ class DodisPlan:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary, from which `from_json` restores the plan."""
+        """A plain dictionary, from which `from_json` restores it."""
         return {
             "method": "dodis",
             "length": self.length,
@@ -100,7 +103,7 @@ class DodisPlan:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> DodisPlan:
+    def from_json(cls, data: Mapping[str, Any]) -> Dodis:
         """Inverse of `to_json`.
 
         Raises:
@@ -108,7 +111,7 @@ class DodisPlan:
         """
         entries = Fields(data, "the extractor")
         entries.choice("method", "dodis")
-        plan = cls(
+        found = cls(
             entries.integer("length", 1, MOST_BITS),
             Source1.from_json(entries.any("source1")),
             entries.integer("length2", 0, MOST_BITS),
@@ -117,7 +120,132 @@ class DodisPlan:
             entries.number("log2_error"),
         )
         entries.done()
-        return plan
+        return found
+
+    @property
+    def source1_bits(self) -> int:
+        """Bits of source 1."""
+        return self.source1.bits
+
+    @classmethod
+    def source1_bits_for(cls, length2: int, available: int | None = None) -> int:
+        """All that there is of source 1, or as many bits as source 2 has."""
+        return length2 if available is None else available
+
+    def strong_in(self, source: Strong) -> bool:
+        """Whether this source may become known beside the output: either of them."""
+        return True
+
+    def describe(self) -> tuple[str, ...]:
+        """The parameters that are its own, a line each."""
+        return (f"length    {self.length:,}",)
+
+    @property
+    def title(self) -> str:
+        """Its name with the length."""
+        return f"Dodis et al. of length {self.length:,}"
+
+    @classmethod
+    def for_output(
+        cls, epsilon: float, length2: int, output_bits: int, log2_wanted: float
+    ) -> Dodis:
+        """The one with the least min-entropy of source 2; see `Extractor.for_output`."""
+        source1 = Source1(length2, epsilon=epsilon)
+        length = smallest_length(length2)
+        least = least_min_entropy2(length, source1, output_bits, log2_wanted)
+        if least > length2:
+            raise InsufficientError(
+                f"{output_bits} bits at error 2^{log2_wanted:g} need {least:.1f} bits of "
+                f"min-entropy in source 2, which has {length2} bits"
+            )
+        reached = log2_error(length, source1, least, output_bits)
+        return cls(length, source1, length2, least, output_bits, min(reached, log2_wanted))
+
+    @classmethod
+    def largest(
+        cls,
+        source1: Source1,
+        length2: int,
+        min_entropy2: float,
+        log2_wanted: float,
+        *,
+        strong: Strong = "source1",
+        output_bits: int | None = None,
+        length: int | None = None,
+    ) -> Dodis:
+        """The one with the largest output for given sources, or with the output asked for.
+
+        Args:
+            source1: what is known of source 1.
+            length2: bits of source 2.
+            min_entropy2: its min-entropy k₂.
+            log2_wanted: log₂ of the wanted error.
+            strong: nothing depends on it, the error is the same for either.
+            length: n; the least Artin prime that fits both sources unless given.
+            output_bits: m; the largest unless given.
+
+        Raises:
+            InputError: an argument out of range, a length that is no Artin prime or too short, or
+                not even one bit can be extracted; the message has the arithmetic.
+        """
+        check_error(log2_wanted)
+        check_min_entropy("source 2", min_entropy2, length2)
+        longest = max(source1.bits, length2)
+        n = smallest_length(longest) if length is None else length
+        _check_length(n, longest)
+        wanted = 1 if output_bits is None else output_bits
+        _check_output(n, wanted)
+        known = source1.collision_entropy()
+        most = known + min_entropy2 - n + 1 + 2 * log2_wanted
+        largest = min(math.floor(most), n - 1)
+        # Rounding must not leave the error above what was wanted.
+        if largest >= 1 and log2_error(n, source1, min_entropy2, largest) > log2_wanted:
+            largest -= 1
+        if largest < wanted:
+            raise InsufficientError(
+                f"{wanted} bits cannot be extracted: m <= H2 + k2 - n + 1 - 2*log2(1/error) = "
+                f"{known:.1f} + {min_entropy2:.1f} - {n} + 1 - {-2 * log2_wanted:.1f} = {most:.1f}"
+            )
+        m = largest if output_bits is None else wanted
+        return cls(n, source1, length2, min_entropy2, m, log2_error(n, source1, min_entropy2, m))
+
+    def extract(
+        self,
+        source1: ArrayLike | PackedBits,
+        source2: ArrayLike | PackedBits,
+        progress: Steps | None = None,
+        backend: Backend | None = None,
+    ) -> Bits:
+        """The m output bits.
+
+        Args:
+            source1: `source1.bits` bits, an array of 0 and 1 or `PackedBits`; padded with zeros
+                to n.
+            source2: likewise, at most `length2` bits (k₂ is the min-entropy of the padded string,
+                so the length should not be random).
+            progress: is told (1, 1) at the end, as there is one step.
+            backend: way of multiplication; the fastest unless given.
+
+        Raises:
+            InputError: a wrong length, entries other than 0 and 1, or one string as both sources.
+        """
+        n = self.length
+        first, bits1 = as_words(source1, "source 1")
+        second, bits2 = as_words(source2, "source 2")
+        if bits1 != self.source1.bits:
+            raise InputError(f"source 1 has {bits1} bits, expected {self.source1.bits}")
+        if bits2 > self.length2:
+            raise InputError(f"source 2 has {bits2} bits, expected at most {self.length2}")
+        check_independent(first, bits1, second, bits2)
+        # Correlation is convolution with x reversed: index (n − j) mod n for j.
+        x = unpack(truncate(first, n), n)
+        reverse = pack(np.concatenate([x[:1], x[:0:-1]]))
+        product = multiply(reverse, truncate(second, n), backend)
+        if progress is not None:
+            progress(1, 1)
+        return unpack(
+            truncate(product, n) ^ truncate(shifted_down(product, n), n), self.output_bits
+        )
 
 
 def smallest_length(bits: int) -> int:
@@ -161,82 +289,3 @@ def _check_length(length: int, longest: int) -> None:
 def _check_output(length: int, output_bits: int) -> None:
     if not 1 <= output_bits < length:
         raise InputError(f"{output_bits} output bits are outside 1..{length - 1}, the length's")
-
-
-def plan(
-    source1: Source1,
-    length2: int,
-    min_entropy2: float,
-    log2_wanted: float,
-    *,
-    length: int | None = None,
-    output_bits: int | None = None,
-) -> DodisPlan:
-    """The plan with the largest output for given sources, or with the output asked for.
-
-    Args:
-        source1: what is known of source 1.
-        length2: bits of source 2.
-        min_entropy2: its min-entropy k₂.
-        log2_wanted: log₂ of the wanted error.
-        length: n; the least Artin prime that fits both sources unless given.
-        output_bits: m; the largest unless given.
-
-    Raises:
-        InputError: an argument out of range, a length that is no Artin prime or too short, or
-            not even one bit can be extracted; the message has the arithmetic.
-    """
-    check_error(log2_wanted)
-    check_min_entropy("source 2", min_entropy2, length2)
-    longest = max(source1.bits, length2)
-    n = smallest_length(longest) if length is None else length
-    _check_length(n, longest)
-    wanted = 1 if output_bits is None else output_bits
-    _check_output(n, wanted)
-    known = source1.collision_entropy()
-    most = known + min_entropy2 - n + 1 + 2 * log2_wanted
-    largest = min(math.floor(most), n - 1)
-    # Rounding must not leave the error above what was wanted.
-    if largest >= 1 and log2_error(n, source1, min_entropy2, largest) > log2_wanted:
-        largest -= 1
-    if largest < wanted:
-        raise InsufficientError(
-            f"{wanted} bits cannot be extracted: m <= H2 + k2 - n + 1 - 2*log2(1/error) = "
-            f"{known:.1f} + {min_entropy2:.1f} - {n} + 1 - {-2 * log2_wanted:.1f} = {most:.1f}"
-        )
-    m = largest if output_bits is None else wanted
-    return DodisPlan(n, source1, length2, min_entropy2, m, log2_error(n, source1, min_entropy2, m))
-
-
-def extract(
-    plan: DodisPlan,
-    source1: ArrayLike | PackedBits,
-    source2: ArrayLike | PackedBits,
-    backend: Backend | None = None,
-) -> Bits:
-    """The m output bits.
-
-    Args:
-        plan: the parameters.
-        source1: `plan.source1.bits` bits, an array of 0 and 1 or `PackedBits`; padded with zeros
-            to n.
-        source2: likewise, at most `plan.length2` bits (k₂ is the min-entropy of the padded string,
-            so the length should not be random).
-        backend: way of multiplication; the fastest unless given.
-
-    Raises:
-        InputError: a wrong length, entries other than 0 and 1, or one string as both sources.
-    """
-    n = plan.length
-    first, bits1 = as_words(source1, "source 1")
-    second, bits2 = as_words(source2, "source 2")
-    if bits1 != plan.source1.bits:
-        raise InputError(f"source 1 has {bits1} bits, expected {plan.source1.bits}")
-    if bits2 > plan.length2:
-        raise InputError(f"source 2 has {bits2} bits, expected at most {plan.length2}")
-    check_independent(first, bits1, second, bits2)
-    # Correlation is convolution with x reversed: index (n − j) mod n for j.
-    x = unpack(truncate(first, n), n)
-    reverse = pack(np.concatenate([x[:1], x[:0:-1]]))
-    product = multiply(reverse, truncate(second, n), backend)
-    return unpack(truncate(product, n) ^ truncate(shifted_down(product, n), n), plan.output_bits)

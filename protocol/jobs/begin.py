@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from protocol.documents import files
 from protocol.errors import InputError
 from protocol.jobs.ledger import EXT, ON_THE_WAY, Job, Ledger
+from protocol.plan.file import plan_to_json
 from protocol.plan.plan import Plan
 from protocol.providers.provider import MOST_RUNS, Order
 from protocol.run.folder import check_target
@@ -74,7 +75,7 @@ def begin(
         source=weak.name,
         seed=weak.seed,
         chunk=chunk,
-        plan=plan.to_json(),
+        plan=plan_to_json(plan),
         in_flight=in_flight,
     )
     Job.from_json(asdict(job))  # before any bits are spent

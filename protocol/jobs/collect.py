@@ -18,11 +18,13 @@ from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
 from protocol.jobs.ledger import EXT, ON_THE_WAY, Chunk, Job, Ledger
 from protocol.jobs.publish import is_published, publish, read_result
+from protocol.plan.file import plan_from_json
 from protocol.plan.plan import Plan
+from protocol.progress import Progress
 from protocol.providers.named import check_named, require_backend, require_source
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
-from protocol.run.play import Progress, Result
+from protocol.run.finish import Result
 from protocol.run.replay import certify
 from protocol.sources.positions import WeakBits
 
@@ -100,7 +102,7 @@ def collect(
         job = ledger.job
         check_named("backend", job.backend, backend)
         check_named("source", job.source, source)
-        plan = Plan.from_json(job.plan)
+        plan = plan_from_json(job.plan)
         with Lock(root / NAME):
             if is_published(root):
                 result, digest = _published(root, ledger, plan)

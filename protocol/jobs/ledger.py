@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from protocol.documents.database import ConflictError, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.plan.plan import MAX_RUNS
 from protocol.providers.provider import MOST_RUNS, ORDERS, VARIANTS, Order
+from protocol.request import MOST_RUNS as MAX_RUNS
 from protocol.run.folder import recover
 from qdevices.ks18.game import N_JOINT, N_PAIRS
 from qdevices.noise import NoiseSpec

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.marks import RECORD
 from protocol.data.recorded import Recorded
 from protocol.documents.files import sync
 from protocol.errors import InputError
 from protocol.jobs.drive import Observer, unobserved
 from protocol.plan.plan import Plan
 from protocol.run import folder
-from protocol.run.marks import RECORD
-from protocol.run.play import Result
+from protocol.run.finish import Result
 from protocol.run.replay import certify
 from protocol.sources.sources import KeptBits
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from protocol.settings.code import check_epsilon
@@ -151,3 +152,15 @@ def _minimise(
             right = low + ratio * (high - low)
             f_right = function(right)
     return (left, f_left) if f_left <= f_right else (right, f_right)
+
+
+@lru_cache(maxsize=64)
+def for_one_bit(runs: int, epsilon: float, delta: float, mu1: float, soundness: float) -> Theorem9:
+    """`theorem9` for the first bit that Raz's extractor gives at soundness 2^−`soundness`.
+
+    Arguments otherwise as there.
+    """
+    # 2σ + 110 bits is what Raz needs for its first output bit, with log₂p up to 50.  Acceptance
+    # is taken no less likely than 2^−σ: rarer runs are secure whatever they put out, as
+    # d_c·p(ACC) ≤ p(ACC).
+    return theorem9(runs, epsilon, delta, mu1, -(2 * soundness + 110), -soundness)

@@ -1,52 +1,115 @@
-"""Plans as files, for data that are recorded after the plan was fixed.
+"""Plans as documents, alone for data that are recorded after the plan was fixed, or in others.
 
-The file carries the plan's digest, which `ksamp plan --out` prints: published before the run, it
-shows afterwards that the plan was not changed.
+A plan's digest, which `ksamp plan --out` prints, shows afterwards that it was not changed, if it
+was published before the run.
 """
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from protocol.certificate import file as certificates
 from protocol.documents.fields import Fields
-from protocol.documents.files import read_json, write_file
+from protocol.documents.format import FIRST_GAME, Format, Opened
 from protocol.errors import InputError
+from protocol.extract.kinds import extractor_from_json
+from protocol.plan.audit import ROUNDING
 from protocol.plan.plan import Plan
-from protocol.run.marks import RUN_FORMAT
-from protocol.run.record import RunRecord
+from protocol.request import BITS_PER_OUTCOME, MOST_RUNS
 
-FORMAT = "ksamp-plan"
-#: 1 numbered the outcomes of basis M7 in another order than the paper.
-VERSION = 2
+#: In 2.0 the document's digest was the plan's.
+FORMAT = Format("ksamp-plan", "plan", sealed_from=1)
+#: Entries that follow from the others; whoever reads them computes them anew.
+_DERIVED = ("delta", "mu1", "soundness_log2", "source_bits", "theorem9")
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """A plain dictionary, from which `plan_from_json` restores the plan."""
+    return {
+        **plan.fixed(),
+        "certificate": certificates.to_json(plan.certificate),
+        "delta": plan.delta,
+        "mu1": plan.mu1,
+        "soundness_log2": plan.soundness_log2,
+        "source_bits": plan.source_bits,
+        "theorem9": plan.theorem9.to_json(),
+    }
+
+
+def plan_from_json(data: Mapping[str, Any]) -> Plan:
+    """Inverse of `plan_to_json`; derived entries are recomputed.
+
+    Raises:
+        InputError: missing, unknown or unusable entries, or as `Plan`.
+    """
+    entries = Fields(data, "the plan")
+    certificate = certificates.from_json(entries.object("certificate"))
+    runs = entries.integer("runs", 1, MOST_RUNS)
+    most = BITS_PER_OUTCOME * runs
+    found: dict[str, Any] = {
+        "runs": runs,
+        "epsilon": entries.number("epsilon", 0, 0.5),
+        "soundness": entries.number("soundness", 0),
+        "completeness": entries.number("completeness", 0, 1),
+        "certificate": certificate,
+        "losing_limit": entries.integer("losing_limit", 0, runs),
+        "event_least": entries.integer("event_least", 0, runs),
+        "score_least": _or_minus_inf(entries, "score_least"),
+        "capacity": entries.integer("capacity", 0, runs),
+        "output_bits": entries.integer("output_bits", 0, most),
+        "min_entropy_bits": entries.number("min_entropy_bits", 0, most),
+        "expected_losing": entries.number("expected_losing", -ROUNDING, 1 + ROUNDING),
+        "expected_event": entries.number("expected_event", -ROUNDING, 1 + ROUNDING),
+        "expected_score": _or_minus_inf(entries, "expected_score"),
+        "expected_paper_event": entries.number("expected_paper_event", -ROUNDING, 1 + ROUNDING),
+        "extractor": None
+        if entries.missing("extractor")
+        else extractor_from_json(entries.any("extractor")),
+        "reason": None if entries.missing("reason") else entries.text("reason"),
+    }
+    for derived in _DERIVED:
+        entries.any(derived)
+    entries.done()
+    return Plan(**found)
+
+
+def _or_minus_inf(entries: Fields, key: str) -> float:
+    return -math.inf if entries.missing(key) else entries.number(key)
 
 
 def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write `plan` to a JSON file, whole or not at all.
+    """Write `plan` to a file, whole or not at all.
 
     Raises:
         InputError: the file exists (unless `overwrite`) or cannot be written.
     """
-    data = {"format": FORMAT, "version": VERSION, "plan": plan.to_json(), "sha256": plan.digest}
-    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    write_file(path, text.encode(), "plan file", overwrite=overwrite)
+    content = {"plan": plan_to_json(plan), "plan_sha256": plan.digest}
+    FORMAT.write(path, content, FIRST_GAME, overwrite=overwrite)
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read a plan that `write_plan` wrote, or the plan of a `run.json`.
+    """Read a plan that `write_plan` wrote.
 
     Raises:
-        InputError: the file cannot be read, holds no plan of this version, was edited, or holds
-            one whose output does not follow from its thresholds.
+        InputError: the file cannot be read, holds no plan of a version that is read, was edited, or
+            as `plan_from_json`.
     """
-    what = f"plan file {str(path)!r}"
-    data = read_json(path, "plan file")
-    if isinstance(data, dict) and data.get("format") == RUN_FORMAT:
-        return RunRecord.from_json(data).plan
-    entries = Fields(data, what)
-    entries.format(FORMAT, VERSION)
-    plan = Plan.from_json(entries.any("plan"))
-    if entries.text("sha256") != plan.digest:
+    return plan_of(FORMAT.read(path), f"plan file {str(path)!r}")
+
+
+def plan_of(opened: Opened, what: str) -> Plan:
+    """The plan of a plan document.
+
+    Raises:
+        InputError: as `read_plan`.
+    """
+    entries = opened.fields
+    plan = plan_from_json(entries.any("plan"))
+    key = "plan_sha256" if opened.sha256 else "sha256"
+    if entries.text(key) != plan.digest:
         raise InputError(f"{what} was edited: its SHA-256 digest does not match")
     entries.done()
     return plan

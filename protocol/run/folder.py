@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.marks import RECORD, holds_run
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_pair
 from protocol.documents.fields import printable
@@ -38,10 +39,10 @@ from protocol.documents.files import (
     sync,
     umask,
 )
+from protocol.documents.format import is_sealed
 from protocol.errors import InputError
-from protocol.run.marks import RECORD, holds_run
-from protocol.run.play import Result
-from protocol.run.record import RunRecord, check_digest, run_record
+from protocol.run.finish import Result
+from protocol.run.record import RunRecord, run_record
 
 SETTINGS = "settings.npy"
 OUTCOMES = "outcomes.npy"
@@ -102,10 +103,9 @@ def recover(path: Path) -> None:
 def _is_complete(folder: Path) -> bool:
     """Whether the record, which a run writes last, is there and whole."""
     try:
-        check_digest(read_json(folder / RECORD, "record", follow=False))
+        return is_sealed(read_json(folder / RECORD, "record", follow=False))
     except InputError:
         return False
-    return True
 
 
 def _make_staging(path: Path) -> Path:

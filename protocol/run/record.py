@@ -10,21 +10,22 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from protocol._version import __version__
+from protocol.data.marks import RUN_FORMAT
 from protocol.data.provenance import Provenance
-from protocol.documents.fields import Fields, digest
+from protocol.documents.fields import Fields
+from protocol.documents.files import read_json
+from protocol.documents.format import FIRST_GAME, Format
 from protocol.errors import InputError
+from protocol.plan.file import FORMAT as PLAN_FORMAT
+from protocol.plan.file import plan_from_json, plan_of, plan_to_json
 from protocol.plan.plan import Plan
-from protocol.run.marks import RUN_FORMAT
+from protocol.run.finish import Result
 
-if TYPE_CHECKING:  # a plan is read from a record without all that runs it
-    from protocol.run.play import Result
-
-#: 1 numbered the outcomes of basis M7 in another order than the paper, and had no digest.
-VERSION = 2
-_SHA256_DIGITS = 64
+FORMAT = Format(RUN_FORMAT, "record of the run")
 _MOST_ENTRIES = 64
 
 
@@ -58,37 +59,23 @@ class RunRecord:
 
         Raises:
             InputError: another format or version, missing, unknown or unusable entries, a digest
-                that does not match, or as `Plan.from_json`.
+                that does not match, or as `plan_from_json`.
         """
-        entries = Fields(data, "the record of the run")
-        entries.format(RUN_FORMAT, VERSION)
-        check_digest(data)
+        opened = FORMAT.open(data)
+        entries = opened.fields
         record = cls(
-            plan=Plan.from_json(entries.any("plan")),
+            plan=plan_from_json(entries.any("plan")),
             result=entries.object("result"),
             extracted=entries.flag("extracted"),
             provenance=Provenance.from_json(entries.any("provenance")),
             versions=_texts(entries, "versions"),
             seconds=_seconds(entries),
             files=_texts(entries, "files"),
-            sha256=entries.text("sha256", _SHA256_DIGITS),
+            sha256=opened.sha256,
         )
         entries.done()
         record.provenance.check_for(record.plan.runs)
         return record
-
-
-def check_digest(data: Any) -> None:
-    """Check that a record is as it was written.
-
-    Raises:
-        InputError: its digest does not match, or it is no record at all.
-    """
-    if not isinstance(data, Mapping):
-        raise InputError("the record of the run is no JSON object")
-    content = {key: value for key, value in data.items() if key != "sha256"}
-    if data.get("sha256") != digest(content):
-        raise InputError("the record of the run was edited: its SHA-256 digest does not match")
 
 
 def versions() -> dict[str, str]:
@@ -113,17 +100,15 @@ def run_record(
         files: SHA-256 of the run's other files, by name.
     """
     content = {
-        "format": RUN_FORMAT,
-        "version": VERSION,
         "provenance": result.provenance.to_json(),
-        "plan": result.plan.to_json(),
+        "plan": plan_to_json(result.plan),
         "result": result.to_json(),
         "extracted": bool(len(result.output)),
         "versions": versions(),
         "seconds": dict(seconds),
         "files": dict(files),
     }
-    return {**content, "sha256": digest(content)}
+    return FORMAT.seal(content, FIRST_GAME)
 
 
 def _texts(entries: Fields, key: str) -> dict[str, str]:
@@ -138,3 +123,16 @@ def _seconds(entries: Fields) -> dict[str, float]:
     found = entries.object("seconds")
     inner = Fields(found, "the record's seconds")
     return {name: inner.number(name) for name in found}
+
+
+def read_planned(path: str | Path) -> Plan:
+    """The plan in a plan file, or that of a `run.json`.
+
+    Raises:
+        InputError: the file cannot be read, or holds neither.
+    """
+    data = read_json(path, "plan file")
+    if isinstance(data, dict) and data.get("format") == RUN_FORMAT:
+        return RunRecord.from_json(data).plan
+    what = f"plan file {str(path)!r}"
+    return plan_of(PLAN_FORMAT.open(data, what), what)

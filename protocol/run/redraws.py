@@ -65,7 +65,6 @@ import math
 
 from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.extract import raz
 from protocol.plan.plan import Plan
 
 #: −log₂ of the share of all patterns with redraws together, plus one.
@@ -96,5 +95,5 @@ def redraw_charge(plan: Plan, provenance: Provenance) -> float:
     if not provenance.redraws or plan.extractor is None:
         return 0.0
     price = -log2_share(provenance.chunks(plan.runs), provenance.redraws)
-    more = raz.min_entropy2_of_parts(plan.extractor) - plan.extractor.min_entropy2
+    more = plan.extractor.min_entropy2_of_parts() - plan.extractor.min_entropy2
     return price + plan.certificate.beta * (2 * price + max(0.0, more))

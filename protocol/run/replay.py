@@ -9,7 +9,10 @@ from __future__ import annotations
 from protocol.data.recorded import Recorded, blocks
 from protocol.errors import InputError
 from protocol.plan.plan import Plan
-from protocol.run.play import BLOCK, Progress, Result, Sink, check_faithful, finish, new_tally
+from protocol.progress import Progress
+from protocol.run.finish import Result, check_faithful, finish
+from protocol.run.judge import new_tally
+from protocol.run.play import BLOCK, Sink
 from protocol.run.tally import Tally
 from protocol.sources.sources import Source
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from protocol.documents.fields import printable
 from protocol.errors import InputError
+from protocol.plan.file import plan_to_json
+from protocol.progress import Progress
 from protocol.run import folder
-from protocol.run.play import Progress
 from protocol.run.record import RunRecord
 from protocol.run.replay import certify
 from protocol.sources.sources import KeptBits
@@ -96,7 +97,7 @@ def verify_folder(
     # A certificate was proved again as it was read, and may be packed by another library.
     differing = [
         _same(f"plan's {key}", data["plan"].get(key), value)
-        for key, value in plan.to_json().items()
+        for key, value in plan_to_json(plan).items()
         if key != "certificate" and not _equal(data["plan"].get(key), value)
     ]
     checks += [*differing, Check("plan", not differing)]

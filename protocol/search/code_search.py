@@ -17,7 +17,7 @@ Nothing here is trusted: a code is part of the certificate that is proved with i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from protocol.certificate.groups import Group, keeping_parties
 from protocol.certificate.proof import BETA_BITS
-from protocol.plan.plan import estimated_output
+from protocol.certificate.worth import estimated_output
+from protocol.progress import Progress
+from protocol.request import Request
 from protocol.search.code_program import Shares, best_shares, symmetrised
 from protocol.search.optimise import SEARCH_GRID, table_merit
 from protocol.search.polytope import LinearProgramError
@@ -49,8 +51,6 @@ _WORTH_FOLLOWING = 0.85
 #: Codes that are rated at more than one β.
 _FINALISTS = 5
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True)
 class Rated:
@@ -65,43 +65,27 @@ class Rated:
     merit: float
 
 
-def search_codes(
-    runs: int | None,
-    epsilon: float,
-    behaviour: NDArray[np.float64],
-    *,
-    soundness: float = 64,
-    progress: Progress | None = None,
-) -> list[Rated]:
+def search_codes(request: Request, progress: Progress | None = None) -> list[Rated]:
     """Setting codes by what their best table is worth, best first; takes minutes.
 
     Args:
-        runs: n; None for n → ∞.
-        epsilon: ε of the source.
-        behaviour: expected P(x|u), (81, 16); its average over the symmetries that keep the
-            starred pair decides, so that unequal errors of gates do not slow the search.
-        soundness: σ of the output that is maximised.
+        request: what is asked for, but for the certificate and its code.  Of the behaviour the
+            average over the symmetries that keep the starred pair decides, so that unequal errors
+            of gates do not slow the search.
         progress: is told (stage, done, total).
 
     Returns:
         Up to five codes with something to certify; none if there is no such code.
     """
-    return _Search(runs, epsilon, behaviour, soundness, progress).run()
+    return _Search(request, progress).run()
 
 
 class _Search:
     """One search: its source, device and aim."""
 
-    def __init__(
-        self,
-        runs: int | None,
-        epsilon: float,
-        behaviour: NDArray[np.float64],
-        soundness: float,
-        progress: Progress | None,
-    ) -> None:
-        self._runs, self._epsilon, self._soundness = runs, epsilon, soundness
-        self._behaviour = {u: symmetrised(behaviour, u) for u in STARRED_CLASSES}
+    def __init__(self, request: Request, progress: Progress | None) -> None:
+        self._request = request
+        self._behaviour = {u: symmetrised(request.behaviour, u) for u in STARRED_CLASSES}
         self._tell = progress or (lambda stage, done, total: None)
 
     def run(self) -> list[Rated]:
@@ -123,7 +107,7 @@ class _Search:
         for done, code in enumerate(leading):
             self._tell("rating codes", done, len(leading))
             worth, octave = rated[code]
-            if self._runs is not None:
+            if self._request.runs is not None:
                 worth = max(worth, *(self._rate(code, octave + step) for step in (-1, 1)))
             if worth > 0:
                 found.append(Rated(code, worth))
@@ -131,7 +115,7 @@ class _Search:
 
     def _best_octave(self, starred: int) -> tuple[float, int]:
         """The largest relaxed merit over β, and its octave."""
-        if self._runs is None:
+        if self._request.runs is None:
             shares = self._shares(starred, _OCTAVES[-1], stabiliser(starred))
             return self._worth(shares, starred, _OCTAVES[-1]), _OCTAVES[-1]
         best = (-math.inf, _OCTAVES[0])
@@ -150,7 +134,7 @@ class _Search:
             return best_shares(
                 starred,
                 _STAR_SHARE,
-                guarantee(_BITS, _STAR_SHARE, self._epsilon),
+                guarantee(_BITS, _STAR_SHARE, self._request.epsilon),
                 self._behaviour[starred],
                 1 << (BETA_BITS - octave),
                 SEARCH_GRID,
@@ -165,7 +149,7 @@ class _Search:
             return -math.inf
         joint = shares.shares[:, None] * self._behaviour[starred]
         return estimated_output(
-            self._runs, shares.log2_factors, joint, 2.0**-octave, self._soundness
+            self._request.runs, shares.log2_factors, joint, 2.0**-octave, self._request.soundness
         )
 
     def _fewer_and_fewer(self, starred: int, octave: int) -> Iterator[Shares]:
@@ -190,10 +174,10 @@ class _Search:
         joint = code.probabilities()[:, None] * behaviour
         beta = 1 << (BETA_BITS - octave)
         try:
-            table = best_table(code, self._epsilon, behaviour, beta, SEARCH_GRID)
+            table = best_table(code, self._request.epsilon, behaviour, beta, SEARCH_GRID)
         except LinearProgramError:
             return -math.inf
-        return table_merit(table, joint, self._runs, self._soundness)
+        return table_merit(table, joint, self._request)
 
 
 def codes_from(shares: NDArray[np.float64], starred: int) -> list[SettingCode]:

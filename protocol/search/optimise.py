@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.file import TableCertificate, certify_table
 from protocol.certificate.proof import (
     BETA_BITS,
     BITS,
@@ -24,13 +23,15 @@ from protocol.certificate.proof import (
     Proof,
     Table,
     setting_weights,
-    verify,
 )
-from protocol.plan.plan import check_count, estimated_output
+from protocol.certificate.table import TableCertificate
+from protocol.certificate.worth import estimated_output
+from protocol.progress import Progress
+from protocol.request import Request
 from protocol.search.polytope import LinearProgramError
 from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
-from protocol.settings.code import SettingCode, check_epsilon
+from protocol.settings.code import CANDIDATE_CODES, SettingCode
 from qdevices.device import check_behaviour
 from qdevices.ks18.game import honest_table, with_white_noise
 
@@ -41,8 +42,6 @@ FINAL_GRID = (_ONE // 4, 3 * _ONE // 8, _ONE // 2, 3 * _ONE // 4, _ONE)
 #: β when n → ∞: small enough that the score per run is that of β → 0 within a percent.
 ASYMPTOTIC_BETA = 1 << (BETA_BITS - 10)
 _LEAST_BETA = 1 << (BETA_BITS - 14)
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,31 +66,24 @@ class Found:
 
 
 def optimise(
-    runs: int | None,
-    epsilon: float,
-    behaviour: NDArray[np.float64],
+    request: Request,
     code: SettingCode,
     *,
-    soundness: float = 64,
     grid: tuple[int, ...] = FINAL_GRID,
     progress: Progress | None = None,
 ) -> Found | None:
-    """The best certificate for n runs (None: n → ∞), proved; None if nothing can be certified.
+    """The best table for a request, proved; None if nothing can be certified.
 
     Args:
-        runs: n.
-        epsilon: ε of the source.
-        behaviour: expected P(x|u), (81, 16).
+        request: what is asked for, but for the certificate and its code.
         code: setting code; its starred pair is u0.
-        soundness: σ of the output that is maximised.
         grid: of the cases of the final table, units of 2^−10.
         progress: is told (stage, done, total).
 
     Raises:
-        InputError: ε, n or the behaviour is unusable; the behaviour's offending entry is named.
+        InputError: a behaviour that signals; the offending entry is named.
     """
-    check_epsilon(epsilon)
-    behaviour = check_behaviour(behaviour)
+    epsilon, behaviour = request.epsilon, check_behaviour(request.behaviour)
     joint = code.probabilities()[:, None] * behaviour
     tell = progress or (lambda stage, done, total: None)
 
@@ -100,34 +92,29 @@ def optimise(
             table = best_table(code, epsilon, behaviour, beta, cases)
         except LinearProgramError:
             return -math.inf, None
-        return table_merit(table, joint, runs, soundness), table
+        return table_merit(table, joint, request), table
 
-    if runs is None:
+    if request.runs is None:
         best_beta = ASYMPTOTIC_BETA
     else:
-        check_count("runs", runs)
         best_beta = _best_beta(lambda beta: attempt(beta, SEARCH_GRID)[0], code, epsilon, tell)
     tell("final table", 19, 20)
     _, table = attempt(best_beta, grid)
     if table is None:
         return None
     table, proof = prove_tight(table, grid)
-    verify(table, proof)
     tell("final table", 20, 20)
-    rate = table_merit(table, joint, None, soundness)
-    merit = table_merit(table, joint, runs, soundness)
+    rate = table_merit(table, joint, replace(request, runs=None))
+    merit = table_merit(table, joint, request)
     if merit <= 0:
         return None
-    return Found(table, proof, rate, None if runs is None else merit)
+    return Found(table, proof, rate, None if request.runs is None else merit)
 
 
 def optimise_codes(
-    runs: int | None,
-    epsilon: float,
-    behaviour: NDArray[np.float64],
+    request: Request,
     codes: Iterable[SettingCode],
     *,
-    soundness: float = 64,
     grid: tuple[int, ...] = FINAL_GRID,
     progress: Progress | None = None,
 ) -> Found | None:
@@ -135,10 +122,7 @@ def optimise_codes(
 
     Arguments and errors as in `optimise`.
     """
-    found = [
-        optimise(runs, epsilon, behaviour, code, soundness=soundness, grid=grid, progress=progress)
-        for code in codes
-    ]
+    found = [optimise(request, code, grid=grid, progress=progress) for code in codes]
     return max((f for f in found if f is not None), key=lambda f: f.merit, default=None)
 
 
@@ -171,20 +155,17 @@ def _best_beta(
     return max(tried, key=lambda b: tried[b])
 
 
-def table_merit(
-    table: Table, joint: NDArray[np.float64], runs: int | None, soundness: float
-) -> float:
+def table_merit(table: Table, joint: NDArray[np.float64], request: Request) -> float:
     """What is maximised: estimated output bits, or the rate when n → ∞ (see `estimated_output`)."""
     log2_factors = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
-    return estimated_output(runs, log2_factors, joint, table.beta / 2**BETA_BITS, soundness)
+    beta = table.beta / 2**BETA_BITS
+    return estimated_output(request.runs, log2_factors, joint, beta, request.soundness)
 
 
 def largest_noise(
-    runs: int | None,
-    epsilon: float,
+    request: Request,
     codes: Iterable[SettingCode],
     *,
-    soundness: float = 64,
     precision: float = 0.1,
     progress: Progress | None = None,
 ) -> float | None:
@@ -197,11 +178,8 @@ def largest_noise(
     listed = tuple(codes)
 
     def works(noise: float) -> bool:
-        table = with_white_noise(honest_table(), noise)
-        return any(
-            optimise(runs, epsilon, table, code, soundness=soundness, grid=SEARCH_GRID)
-            for code in listed
-        )
+        noisy = replace(request, behaviour=with_white_noise(honest_table(), noise))
+        return any(optimise(noisy, code, grid=SEARCH_GRID) for code in listed)
 
     tell = progress or (lambda stage, done, total: None)
     weak, strong = math.log(1e-6), 0.0
@@ -222,4 +200,11 @@ def optimised_certificate(found: Found, **about: Any) -> TableCertificate:
         "estimated_output_bits": found.estimate,
         **about,
     }
-    return certify_table(found.table, found.proof, notes)
+    return TableCertificate(found.table, found.proof, notes)
+
+
+def optimised_for(request: Request, progress: Progress | None = None) -> TableCertificate | None:
+    """The certificate made for just this request, of its code or the best of several; or None."""
+    codes = CANDIDATE_CODES if request.code is None else (request.code,)
+    found = optimise_codes(request, codes, progress=progress)
+    return None if found is None else optimised_certificate(found)

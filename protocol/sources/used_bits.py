@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.marks import holds_run
 from protocol.documents.fields import Fields
 from protocol.documents.files import log, open_regular, read_json, write_file
 from protocol.errors import InputError
-from protocol.run.marks import holds_run
 
 _FORMAT = "ksamp-used-bits"
 _MOST_BYTES = 4096

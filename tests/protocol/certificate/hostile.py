@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import protocol.certificate.proof as module
-from protocol.certificate.file import FORMAT, VERSION, _pack, from_json
+from protocol.certificate.file import FORMAT, from_json
 from protocol.certificate.potentials import zero_sum_classes
 from protocol.certificate.proof import (
     BETA_BITS,
@@ -34,7 +34,8 @@ from protocol.certificate.proof import (
     verify,
 )
 from protocol.certificate.shipped import _read
-from protocol.documents.fields import digest
+from protocol.certificate.table import _pack
+from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
 from protocol.settings.code import SettingCode, compact_code, default_code, joint_code
 from protocol.settings.sv_tree import sv_maximum
@@ -101,8 +102,6 @@ class Hostile:
     def to_json(self) -> dict[str, Any]:
         """The content of its file, with a digest to match."""
         content = {
-            "format": FORMAT,
-            "version": VERSION,
             "kind": "optimised",
             "about": {},
             "epsilon": self.epsilon,
@@ -117,7 +116,7 @@ class Hostile:
                 "potentials": _pack(np.column_stack([self.alpha, self.potentials])),
             },
         }
-        return {**content, "sha256": digest(content)}
+        return FORMAT.seal(content, FIRST_GAME)
 
 
 def local_boxes(

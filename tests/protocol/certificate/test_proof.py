@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.certificate.closed_form import ClosedForm
 from protocol.certificate.proof import (
     BETA_BITS,
     BITS,
@@ -27,7 +28,6 @@ from protocol.certificate.proof import (
     table_group,
     verify,
 )
-from protocol.certificate.score import closed_form
 from protocol.errors import InputError
 from protocol.search.prove import chord_box, prove, prove_tight
 from protocol.settings.code import CODES, SettingCode, default_code, joint_code
@@ -306,7 +306,7 @@ def test_the_closed_form_is_a_special_case(epsilon, excess):
     words, which costs what `excess` says.
     """
     code, beta = default_code(), 1 << (BETA_BITS - 6)
-    closed = closed_form(code, epsilon, beta / 2**BETA_BITS)
+    closed = ClosedForm(code, epsilon, beta / 2**BETA_BITS)
     factors = np.floor(np.exp2(closed.log2_factors) * 2**FACTOR_BITS).astype(np.int64)
     given_table = Table(code, epsilon, beta, factors)
     assert max(case_values(given_table, prove(given_table, GRID))) / 2**BITS < excess

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import lil_matrix
 
-from protocol.certificate.score import C, S, ScoreCertificate, beta_limit, closed_form
+from protocol.certificate.closed_form import C, ClosedForm, S, beta_limit
+from protocol.certificate.file import from_json, to_json
+from protocol.documents.fields import digest
 from protocol.errors import InputError
 from protocol.settings.code import SettingCode, default_code, plain_code
 from protocol.settings.sv_tree import sv_maximum
@@ -95,7 +97,7 @@ def test_the_linear_inequality_is_tight_in_c():
 def test_no_local_strategy_and_sv_source_exceeds_one(epsilon, share, seed):
     """The theorem for deterministic boxes, where q = 1, against the exact best SV source."""
     code = default_code()
-    certificate = closed_form(code, epsilon, share * beta_limit(code, epsilon))
+    certificate = ClosedForm(code, epsilon, share * beta_limit(code, epsilon))
     rng = np.random.default_rng(seed)
     losing = losing_table().reshape(9, 9, 4, 4)
     alice = rng.integers(0, 4, 9)
@@ -113,7 +115,7 @@ def test_no_local_strategy_and_sv_source_exceeds_one(epsilon, share, seed):
 
 def test_factors_are_those_of_the_theorem():
     code, beta = default_code(), 0.05
-    certificate = closed_form(code, 0.05, beta)
+    certificate = ClosedForm(code, 0.05, beta)
     floor, rho = 1 - beta * C, code.rho(0.05)
     factors = np.exp2(certificate.log2_factors)
     assert np.allclose(factors[starred_event()], 1 + beta * floor * S)
@@ -125,7 +127,7 @@ def test_factors_are_those_of_the_theorem():
 
 
 def test_score_of_counts_is_the_sum_over_runs():
-    certificate = closed_form(default_code(), 0.01, 0.1)
+    certificate = ClosedForm(default_code(), 0.01, 0.1)
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 50, (81, 16))
     by_runs = sum(
@@ -139,7 +141,7 @@ def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_perc
     code = default_code()
     joint = code.probabilities()[:, None]
     # β → 0 is the most tolerant choice.
-    factors = closed_form(code, 0.0, 1e-3).log2_factors
+    factors = ClosedForm(code, 0.0, 1e-3).log2_factors
     means = {
         q: (joint * with_white_noise(honest_table(), q) * factors).sum()
         for q in (0.001, 0.02, 0.04)
@@ -148,14 +150,14 @@ def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_perc
 
 
 def test_credited_event_is_the_starred_event():
-    certificate = closed_form(default_code(), 0.01, 0.1)
+    certificate = ClosedForm(default_code(), 0.01, 0.1)
     assert np.array_equal(certificate.credited_event(), starred_event())
     assert starred_outcomes().sum() == 8
 
 
 def test_json_round_trip_of_the_closed_form():
-    closed = closed_form(default_code(), 0.02, 0.05)
-    again = ScoreCertificate.from_json(closed.to_json())
+    closed = ClosedForm(default_code(), 0.02, 0.05)
+    again = from_json(to_json(closed))
     assert np.array_equal(again.log2_factors, closed.log2_factors)
 
 
@@ -176,42 +178,50 @@ def test_json_round_trip_of_the_closed_form():
     ],
 )
 def test_a_closed_form_is_read_strictly(change, message):
-    data = {**closed_form(default_code(), 0.02, 0.05).to_json(), **change}
+    sealed = to_json(ClosedForm(default_code(), 0.02, 0.05))
+    data = {k: v for k, v in {**sealed, **change}.items() if k != "sha256"}
+    try:
+        data["sha256"] = digest(data)
+    except ValueError:
+        data["sha256"] = "0" * 64  # no JSON at all
     with pytest.raises(InputError, match=message) as refusal:
-        ScoreCertificate.from_json(data)
+        from_json(data)
     assert str(refusal.value).isprintable()
 
 
 def test_digests_tell_certificates_apart_but_not_names():
-    closed = closed_form(default_code(), 0.02, 0.05)
+    closed = ClosedForm(default_code(), 0.02, 0.05)
     assert re.fullmatch("[0-9a-f]{64}", closed.digest)
-    assert ScoreCertificate.from_json(closed.to_json()).digest == closed.digest
+    assert from_json(to_json(closed)).digest == closed.digest
     renamed = replace(default_code(), name="mine")
-    assert closed_form(renamed, 0.02, 0.05).digest == closed.digest
+    assert ClosedForm(renamed, 0.02, 0.05).digest == closed.digest
     others = (
-        closed_form(default_code(), 0.03, 0.05),
-        closed_form(default_code(), 0.02, 0.06),
-        closed_form(plain_code(), 0.02, 0.05),
+        ClosedForm(default_code(), 0.03, 0.05),
+        ClosedForm(default_code(), 0.02, 0.06),
+        ClosedForm(plain_code(), 0.02, 0.05),
     )
     assert len({closed.digest, *(other.digest for other in others)}) == 4
 
 
 def test_a_table_without_a_proof_is_not_read():
-    closed = closed_form(default_code(), 0.02, 0.05).to_json()
+    closed = to_json(ClosedForm(default_code(), 0.02, 0.05))
     bare = {**closed, "kind": "optimised", "log2_factors": [[0.0] * 16] * 81}
-    with pytest.raises(InputError, match="expected 'ksamp-certificate'"):
-        ScoreCertificate.from_json(bare)
+    with pytest.raises(InputError, match="was edited"):
+        from_json(bare)
+    bare["sha256"] = digest({k: v for k, v in bare.items() if k != "sha256"})
+    with pytest.raises(InputError, match="has no entry 'about'"):
+        from_json(bare)
 
 
 def test_bad_parameters_are_refused():
     code = default_code()
     with pytest.raises(InputError, match="beta"):
-        closed_form(code, 0.01, 0.0)
+        ClosedForm(code, 0.01, 0.0)
     with pytest.raises(InputError, match="beta"):
-        closed_form(code, 0.1, 2 * beta_limit(code, 0.1))
+        ClosedForm(code, 0.1, 2 * beta_limit(code, 0.1))
     with pytest.raises(InputError, match="epsilon"):
-        closed_form(code, 0.5, 0.1)
+        ClosedForm(code, 0.5, 0.1)
     with pytest.raises(InputError, match="starred pair"):
-        closed_form(plain_code(starred=0), 0.01, 0.1)
+        ClosedForm(plain_code(starred=0), 0.01, 0.1)
     with pytest.raises(InputError, match="no word for pair"):
-        closed_form(SettingCode("tiny", (2, 2, 1, 0), 2), 0.01, 0.1)
+        ClosedForm(SettingCode("tiny", (2, 2, 1, 0), 2), 0.01, 0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -11,9 +12,13 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded
 from protocol.errors import InputError
-from protocol.extract import Source1, raz, smallest_field
+from protocol.extract import Source1, smallest_field
+from protocol.extract.raz import Raz
 from protocol.plan.choose import best_plan
-from protocol.run.play import execute, finish, judge, new_tally
+from protocol.request import Request
+from protocol.run.finish import finish
+from protocol.run.judge import judge, new_tally
+from protocol.run.play import execute
 from protocol.run.redraws import redraw_charge
 from protocol.run.replay import certify
 from protocol.run.tally import Tally
@@ -26,7 +31,7 @@ from qdevices.ks18.game import honest_table, with_white_noise
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(60_000, 0.01, with_white_noise(honest_table(), 0.001))
+    return best_plan(Request(60_000, 0.01, with_white_noise(honest_table(), 0.001)))
 
 
 @pytest.fixture(scope="module")
@@ -183,18 +188,18 @@ def test_redraws_that_the_record_carries_cost_the_same_whoever_certifies(plan, s
 
 def test_more_starred_runs_than_there_is_room_for_abort(plan, stream):
     data = _played(plan, stream)
-    small = raz.plan_with(
+    small = Raz.for_field(
         smallest_field(80_000),
         Source1(2 * smallest_field(80_000).degree, epsilon=plan.epsilon),
         80_000,
         plan.output_bits // 2,
         -(plan.output_bits // 2 + plan.soundness + 2),
     )
-    half = dataclasses.replace(
-        plan, capacity=20_000, output_bits=plan.output_bits // 2, extractor=small
+    bits = plan.output_bits // 2
+    given = plan.certificate.min_entropy(plan.score_least, -(bits + plan.soundness + 2))
+    tight = dataclasses.replace(
+        plan, capacity=20_000, output_bits=bits, extractor=small, min_entropy_bits=given
     )
-    given = plan.certificate.min_entropy(half.score_least, half.log2_failure)
-    tight = dataclasses.replace(half, min_entropy_bits=given)
     tally = new_tally(tight)
     tally.add(data.settings, data.outcomes)
     verdict = judge(tight, tally, data.provenance)
@@ -205,28 +210,62 @@ def test_more_starred_runs_than_there_is_room_for_abort(plan, stream):
     assert len(tally.device_bits()) == 4 * 20_000
 
 
+class _Bare(ScoreCertificate):
+    """A kind that nobody has entered, with whatever factors it likes."""
+
+    kind = "closed-form"
+    epsilon, beta = 0.01, 0.1
+
+    def __init__(self, code, factors):
+        self.code, self.log2_factors = code, factors
+
+    def determined_by(self):
+        return {}
+
+    def content(self):
+        return {}
+
+    @classmethod
+    def from_content(cls, fields):
+        raise AssertionError
+
+
+def _forged(thing, **changes):
+    """A copy with entries that its class would refuse."""
+    forged = copy.copy(thing)
+    for name, value in changes.items():
+        object.__setattr__(forged, name, value)
+    return forged
+
+
 def test_no_edited_plan_unproved_certificate_or_foreign_tally_is_judged(plan, stream):
     """What the files refuse the library refuses, too: here white noise alone is played."""
     noise = np.random.default_rng(1).integers(0, 16, plan.runs).astype(np.uint8)
     data = dataclasses.replace(_played(plan, stream), outcomes=noise)
-    boast = dataclasses.replace(
-        plan, score_least=-1e18, losing_limit=plan.runs, event_least=0, min_entropy_bits=0.0
-    )
-    generous = np.full((81, 16), 5.0)
-    table = dataclasses.replace(plan.certificate, log2_factors=generous)
-    bare = ScoreCertificate("closed-form", plan.code, 0.01, 0.1, generous)
-    keen = dataclasses.replace(plan.certificate, beta=1e-9)
-    for edited in (
+    boast = {"score_least": -1e18, "losing_limit": plan.runs, "event_least": 0}
+    boast["min_entropy_bits"] = 0.0
+    for changes in (
         boast,
-        *(dataclasses.replace(boast, certificate=c) for c in (table, bare, keen)),
-        *(dataclasses.replace(plan, certificate=c) for c in (table, bare, keen)),
-        dataclasses.replace(plan, output_bits=10**5),
-        dataclasses.replace(plan, epsilon=0.3),
-        dataclasses.replace(plan, soundness=200.0),
-        dataclasses.replace(plan, capacity=plan.runs),
+        {"output_bits": 10**5},
+        {"epsilon": 0.3},
+        {"soundness": 200.0},
+        {"capacity": plan.runs},
     ):
+        with pytest.raises(InputError):  # it cannot even be built
+            dataclasses.replace(plan, **changes)
         with pytest.raises(InputError):
-            certify(edited, data, Bits(stream[plan.settings_bits :]))
+            certify(_forged(plan, **changes), data, Bits(stream[plan.settings_bits :]))
+    generous = np.full((81, 16), 5.0)
+    for certificate in (
+        _forged(plan.certificate, log2_factors=generous),
+        _forged(plan.certificate, beta=1e-9),
+        _forged(plan.certificate, epsilon=0.2),
+        _Bare(plan.code, generous),
+    ):
+        for edited in (plan, _forged(plan, **boast)):
+            edited = _forged(edited, certificate=certificate)
+            with pytest.raises(InputError):
+                certify(edited, data, Bits(stream[plan.settings_bits :]))
     good = _played(plan, stream)
     for tally in (
         Tally(plan.code.starred, 5, new_tally(plan).stride),

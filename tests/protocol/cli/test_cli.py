@@ -526,7 +526,7 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(ksamp, tmp_pa
     def work(*args, **kwargs):
         raise AssertionError("worked before the output was tried")
 
-    for name in ("protocol.cli.plan.best_plan", "protocol.cli.certificate.expected_behaviour"):
+    for name in ("protocol.cli.plan.plan_for", "protocol.cli.certificate.expected_behaviour"):
         monkeypatch.setattr(name, work)
     (tmp_path / "file").write_text("precious")
     for out in (tmp_path / "no" / "file", tmp_path / "file", tmp_path, "/dev/null"):
@@ -603,7 +603,7 @@ def test_help_names_every_command_and_imports_nothing_heavy():
         "import sys, protocol, protocol.cli\n"
         "assert not {m for m in sys.modules if m.split('.')[0] in ('qiskit', 'scipy')}\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
     text = subprocess.run(
         [sys.executable, "-m", "protocol.cli", "--help"], check=True, capture_output=True, text=True
     ).stdout

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import protocol.extract
-from protocol.extract import Source1, dodis, raz
+from protocol.extract import Source1
+from protocol.extract.dodis import Dodis
+from protocol.extract.raz import Raz
 
 
 @pytest.fixture
@@ -35,9 +37,9 @@ def test_raz_on_files_is_raz_on_arrays(ksamp, files):
     out = files / "out"
     answer = ksamp("extract", *_arguments(files, out=out))
     assert answer.status == 0
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
-    assert f"Raz, {plan.output_bits} bits within 2^" in answer.out
-    expected = raz.extract(plan, _bits(files / "s1")[: plan.source1_bits], _bits(files / "s2"))
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
+    assert f"{plan.title}, {plan.output_bits} bits within 2^" in answer.out
+    expected = plan.extract(_bits(files / "s1")[: plan.source1_bits], _bits(files / "s2"))
     assert out.read_bytes() == np.packbits(expected).tobytes()
     assert out.stat().st_mode & 0o777 == 0o600
 
@@ -49,8 +51,8 @@ def test_dodis_on_files_is_dodis_on_arrays(ksamp, files):
         "--output-bits", "64", "--json",
     )  # fmt: skip
     assert answer.status == 0
-    plan = dodis.plan(Source1(1000, min_entropy=900), 1000, 600, -40.0, output_bits=64)
-    expected = dodis.extract(plan, _bits(files / "s3"), _bits(files / "s2"))
+    plan = Dodis.largest(Source1(1000, min_entropy=900), 1000, 600, -40.0, output_bits=64)
+    expected = plan.extract(_bits(files / "s3"), _bits(files / "s2"))
     assert answer.json["output_hex"] == np.packbits(expected).tobytes().hex()
     assert answer.json["length"] == plan.length
 
@@ -122,11 +124,11 @@ def test_lengths_need_not_be_multiples_of_8(ksamp, files, method):
     assert answer.status == 0
     first, second = _bits(files / "s1"), _bits(files / "s2")[:993]
     if method == "raz":
-        plan = raz.plan(None, 993, 600, -40.0, epsilon=0.01, output_bits=13)
-        expected = raz.extract(plan, first[: plan.source1_bits], second)
+        plan = Raz.largest(None, 993, 600, -40.0, epsilon=0.01, output_bits=13)
+        expected = plan.extract(first[: plan.source1_bits], second)
     else:
-        plan = dodis.plan(Source1(997, epsilon=0.01), 993, 600, -40.0, output_bits=13)
-        expected = dodis.extract(plan, first[:997], second)
+        plan = Dodis.largest(Source1(997, epsilon=0.01), 993, 600, -40.0, output_bits=13)
+        expected = plan.extract(first[:997], second)
     assert bytes.fromhex(answer.json["output_hex"]) == np.packbits(expected).tobytes()
     assert answer.json["output_bits"] == 13
 
@@ -135,8 +137,8 @@ def test_lengths_need_not_be_multiples_of_8(ksamp, files, method):
 def test_the_plan_says_which_source_may_become_known(ksamp, files, strong):
     answer = ksamp("extract", *_arguments(files), "--strong", strong)
     assert f"strong in source {strong[-1]}, which may become known" in answer.out
-    plan = raz.plan(None, 1000, 600, -40.0, epsilon=0.01, strong=strong)
-    assert f"Raz, {plan.output_bits} bits within 2^{plan.log2_error:.1f}" in answer.out
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01, strong=strong)
+    assert f"{plan.title}, {plan.output_bits} bits within 2^{plan.log2_error:.1f}" in answer.out
 
 
 def test_one_file_as_both_sources_is_refused(ksamp, files):

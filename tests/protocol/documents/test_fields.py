@@ -103,14 +103,12 @@ def test_entries_are_taken_with_their_type_and_range():
         lambda e: e.list("t", 9),
         lambda e: e.list("l", 0),
         lambda e: e.object("l"),
-        lambda e: e.format("ksamp-plan", 2),
         lambda e: e.done(),
     ],
 )
 def test_anything_else_is_refused(wrong):
     data = {
         "n": 5, "x": 0.5, "f": True, "t": "yes", "l": [1], "huge": 10**400, "steering": "a\x1b[2J",
-        "format": "ksamp-plan", "version": 1,
     }  # fmt: skip
     with pytest.raises(InputError, match=r"^it has (an unknown|no) entry|^it has .* expected "):
         wrong(Fields(data, "it"))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import InputError
-from protocol.extract import DodisPlan, Source1, dodis
+from protocol.extract import Dodis, Source1, dodis
 from protocol.extract.bounds import InsufficientError
 from protocol.extract.multiply import backends
 from protocol.settings.sv_tree import sv_maximum
@@ -27,9 +27,9 @@ def test_output_is_the_definition_bit_for_bit(backend, n, seed):
     rng = np.random.default_rng(seed)
     for _ in range(10):
         bits1, bits2 = (int(bits) for bits in rng.integers(0, n + 1, 2))
-        plan = DodisPlan(n, Source1(bits1, epsilon=0.0), n, n, int(rng.integers(1, n)), 0.0)
+        plan = Dodis(n, Source1(bits1, epsilon=0.0), n, n, int(rng.integers(1, n)), 0.0)
         sources = rng.integers(0, 2, bits1), rng.integers(0, 2, bits2)
-        found = dodis.extract(plan, *sources, backend=backend)
+        found = plan.extract(*sources, backend=backend)
         assert np.array_equal(found, naive.dodis(plan, *sources))
 
 
@@ -37,7 +37,7 @@ def test_output_is_the_definition_bit_for_bit(backend, n, seed):
 def test_error_over_flat_sources_2_and_all_sv_sources_1_is_below_the_bound(output_bits):
     """n = 5, strong in source 1: every source 2 of 20 and more strings in steps."""
     n = 5
-    plan = DodisPlan(n, Source1(n, epsilon=0.0), n, n, output_bits, 0.0)
+    plan = Dodis(n, Source1(n, epsilon=0.0), n, n, output_bits, 0.0)
     xs = (np.arange(32)[:, None] >> np.arange(n - 1, -1, -1)) & 1
     ys = (np.arange(32)[:, None] >> np.arange(n)) & 1
     table = np.array([[naive.to_int(naive.dodis(plan, x, y)) for y in ys] for x in xs])
@@ -76,7 +76,7 @@ def test_collision_entropy_of_an_sv_source_is_attained_by_the_fully_biased_one()
 def test_the_planned_output_is_the_largest(bits, epsilon, rate, bits_of_error):
     wanted = -float(bits_of_error)
     try:
-        plan = dodis.plan(Source1(bits, epsilon=epsilon), bits, rate * bits, wanted)
+        plan = Dodis.largest(Source1(bits, epsilon=epsilon), bits, rate * bits, wanted)
     except InsufficientError:
         return
     assert plan.log2_error <= wanted
@@ -91,14 +91,14 @@ def test_the_planned_output_is_the_largest(bits, epsilon, rate, bits_of_error):
 
 
 def test_json_round_trip():
-    plan = dodis.plan(Source1(1000, min_entropy=800), 1000, 700, -30.0)
-    assert DodisPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    plan = Dodis.largest(Source1(1000, min_entropy=800), 1000, 700, -30.0)
+    assert Dodis.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     with pytest.raises(InputError, match="no entry 'method'"):
-        DodisPlan.from_json({"length": 5})
+        Dodis.from_json({"length": 5})
 
 
 def test_a_planned_error_is_never_above_what_was_wanted():
-    plan = dodis.plan(Source1(1000, min_entropy=900), 1000, 600 - 1e-10, -40.0)
+    plan = Dodis.largest(Source1(1000, min_entropy=900), 1000, 600 - 1e-10, -40.0)
     assert plan.log2_error <= -40.0
 
 
@@ -117,36 +117,36 @@ def test_a_planned_error_is_never_above_what_was_wanted():
 )
 def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):
     """Such as one edited by hand; beyond the length all output bits would be 0."""
-    plan = dodis.plan(Source1(1000, min_entropy=800), 1000, 700, -40.0)
+    plan = Dodis.largest(Source1(1000, min_entropy=800), 1000, 700, -40.0)
     with pytest.raises(InputError, match=message):
-        DodisPlan.from_json({**plan.to_json(), **change})
+        Dodis.from_json({**plan.to_json(), **change})
 
 
 def test_bad_input_is_refused():
     source1 = Source1(1000, min_entropy=800)
-    plan = dodis.plan(source1, 1000, 700, -30.0)
+    plan = Dodis.largest(source1, 1000, 700, -30.0)
     weak = np.zeros(1000, dtype=np.uint8)
     for wrong in (0, 999, 1001):
         with pytest.raises(InputError, match=f"source 1 has {wrong} bits, expected 1000"):
-            dodis.extract(plan, np.zeros(wrong, dtype=np.uint8), weak)
+            plan.extract(np.zeros(wrong, dtype=np.uint8), weak)
     with pytest.raises(InputError, match="source 2 has 1001 bits, expected at most 1000"):
-        dodis.extract(plan, weak, np.zeros(1001, dtype=np.uint8))
+        plan.extract(weak, np.zeros(1001, dtype=np.uint8))
     with pytest.raises(InputError, match=r"source 2\[0\] is 7"):
-        dodis.extract(plan, weak, [7])
+        plan.extract(weak, [7])
     with pytest.raises(InputError, match="start with the same 64 bits, expected independent"):
-        dodis.extract(plan, weak, weak[:64])
-    dodis.extract(plan, weak, weak[:63])  # too few to tell
+        plan.extract(weak, weak[:64])
+    plan.extract(weak, weak[:63])  # too few to tell
     with pytest.raises(
         InsufficientError, match=r"1 bits cannot be extracted: m <= .* = 800\.0 \+ "
     ):
-        dodis.plan(source1, 1000, 100, -30.0)
+        Dodis.largest(source1, 1000, 100, -30.0)
     with pytest.raises(InsufficientError, match="600 bits cannot be extracted"):
-        dodis.plan(source1, 1000, 700, -30.0, output_bits=600)
+        Dodis.largest(source1, 1000, 700, -30.0, output_bits=600)
     with pytest.raises(InputError, match="length 1009 is no prime from 1000 on with primitive"):
-        dodis.plan(source1, 1000, 700, -30.0, length=1009)
+        Dodis.largest(source1, 1000, 700, -30.0, length=1009)
     with pytest.raises(InputError, match="min-entropy 1001 of source 2"):
-        dodis.plan(source1, 1000, 1001, -30.0)
+        Dodis.largest(source1, 1000, 1001, -30.0)
     with pytest.raises(InputError, match="min-entropy -1 of source 1"):
         Source1(1000, min_entropy=-1)
     with pytest.raises(InputError, match="0 output bits"):
-        dodis.plan(source1, 1000, 700, -30.0, output_bits=0)
+        Dodis.largest(source1, 1000, 700, -30.0, output_bits=0)

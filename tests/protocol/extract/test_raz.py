@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import InputError
-from protocol.extract import Field, PackedBits, RazPlan, Source1, dodis, raz
+from protocol.extract import Field, PackedBits, Raz, Source1, raz_bounds
 from protocol.extract.bounds import InsufficientError, log2_poisson_moment
+from protocol.extract.dodis import Dodis
 from protocol.extract.fields import smallest_field, trinomial_field
 from protocol.extract.multiply import backends
 from protocol.settings.sv_tree import sv_maximum
@@ -27,7 +28,7 @@ FIELDS = [Field("all-one", r) for r in (2, 4, 10, 28, 100, 130)] + [trinomial_fi
 
 def _plan(field, length2, output_bits, levels, epsilon=0.0):
     source1 = Source1(2 * field.degree, epsilon=epsilon)
-    return RazPlan(field, source1, length2, 0.0, output_bits, 0.0, 2, levels)
+    return Raz(field, source1, length2, 0.0, output_bits, 0.0, 2, levels)
 
 
 @pytest.mark.parametrize("backend", list(backends()))
@@ -41,7 +42,7 @@ def test_output_is_the_definition_bit_for_bit(backend, field, data):
         plan = _plan(field, length2, int(rng.integers(1, r + 1)), int(rng.integers(1, 6)))
         source1 = rng.integers(0, 2, 2 * r).astype(np.uint8)
         source2 = rng.integers(0, 2, int(rng.integers(0, length2 + 1))).astype(np.uint8)
-        found = raz.extract(plan, source1, source2, backend=backend)
+        found = plan.extract(source1, source2, backend=backend)
         assert np.array_equal(found, naive.raz(plan, source1, source2))
 
 
@@ -51,9 +52,9 @@ def test_short_inputs_are_zero_padded_and_repeatable():
     source1 = np.ones(20, dtype=np.uint8)
     short = np.array([1, 0, 1], dtype=np.uint8)
     padded = np.concatenate([short, np.zeros(7, dtype=np.uint8)])
-    first = raz.extract(plan, source1, short)
-    assert np.array_equal(first, raz.extract(plan, source1, padded))
-    assert np.array_equal(first, raz.extract(plan, source1.astype(bool), short.tolist()))
+    first = plan.extract(source1, short)
+    assert np.array_equal(first, plan.extract(source1, padded))
+    assert np.array_equal(first, plan.extract(source1.astype(bool), short.tolist()))
 
 
 @cache
@@ -72,7 +73,7 @@ def _output_table(plan):
 def _bound(source1, min_entropy2, output_bits, levels, strong):
     """The least bound over p at r = 4."""
     return min(
-        2.0 ** raz.log2_error(R4, source1, min_entropy2, output_bits, p, levels, strong)
+        2.0 ** raz_bounds.log2_error(R4, source1, min_entropy2, output_bits, p, levels, strong)
         for p in range(2, 2**levels + 1, 2)
     )
 
@@ -184,8 +185,8 @@ def test_strong_in_source_2_needs_less_min_entropy_than_strong_in_source_1():
     source1 = Source1(2 * field.degree, epsilon=0.01)
     for output_bits, pairing in ((100, 40), (1000, 20), (9000, 20)):
         wanted = -(output_bits + 66.0)
-        first, _, _ = raz.least_min_entropy2(field, source1, output_bits, wanted)
-        second, _, _ = raz.least_min_entropy2(field, source1, output_bits, wanted, "source2")
+        first, _, _ = raz_bounds.least_min_entropy2(field, source1, output_bits, wanted)
+        second, _, _ = raz_bounds.least_min_entropy2(field, source1, output_bits, wanted, "source2")
         assert 3 * output_bits + 132 < first < 3 * output_bits + 132 + pairing
         assert 2 * output_bits + 132 < second < 2 * output_bits + 132 + pairing
 
@@ -195,14 +196,14 @@ def test_the_best_error_and_the_least_min_entropy_are_inverse(epsilon, bits, of_
     field = Field("all-one", 9010)
     source1 = Source1(2 * field.degree, epsilon=epsilon)
     for strong in ("source1", "source2"):
-        k2, _, _ = raz.least_min_entropy2(field, source1, bits, -float(of_error), strong)
+        k2, _, _ = raz_bounds.least_min_entropy2(field, source1, bits, -float(of_error), strong)
         if k2 > 8000:
             continue
-        error, p, levels = raz.best_error(field, source1, k2, bits, strong)
+        error, p, levels = raz_bounds.best_error(field, source1, k2, bits, strong)
         assert error == pytest.approx(-of_error, abs=1e-6)
         assert error <= -of_error
-        assert error == raz.log2_error(field, source1, k2, bits, p, levels, strong)
-        assert raz.best_error(field, source1, k2 + more, bits, strong)[0] <= error
+        assert error == raz_bounds.log2_error(field, source1, k2, bits, p, levels, strong)
+        assert raz_bounds.best_error(field, source1, k2 + more, bits, strong)[0] <= error
 
 
 @given(
@@ -214,19 +215,21 @@ def test_the_best_error_and_the_least_min_entropy_are_inverse(epsilon, bits, of_
 def test_planned_numbers_satisfy_their_own_formula(degree, epsilon, output_bits, bits_of_error):
     wanted = -float(bits_of_error)
     try:
-        plan = raz.plan_for_output(epsilon, degree, output_bits, wanted)
+        plan = Raz.for_output(epsilon, degree, output_bits, wanted)
     except InsufficientError:
         return
-    again = raz.log2_error(
+    again = raz_bounds.log2_error(
         plan.field, plan.source1, plan.min_entropy2, output_bits, plan.moment, plan.levels
     )
     assert plan.log2_error == again <= wanted
     # A bit less min-entropy is not enough, whatever p and l.
-    error, _, _ = raz.best_error(plan.field, plan.source1, plan.min_entropy2 - 1, output_bits)
+    error, _, _ = raz_bounds.best_error(
+        plan.field, plan.source1, plan.min_entropy2 - 1, output_bits
+    )
     assert error > wanted
     # The inverse question gives the same output back.
     if plan.min_entropy2 < degree:
-        most = raz.plan_sv(epsilon, degree, plan.min_entropy2 + 1e-6, wanted)
+        most = Raz.largest(None, degree, plan.min_entropy2 + 1e-6, wanted, epsilon)
         assert most.output_bits == output_bits
 
 
@@ -234,7 +237,7 @@ def test_the_optimal_moment_is_found_among_all():
     field = Field("all-one", 9010)
     for epsilon, output_bits, wanted in ((0.01, 50, -80.0), (0.2, 10, -40.0), (0.0, 300, -64.0)):
         source1 = Source1(2 * field.degree, epsilon=epsilon)
-        best, p, levels = raz.least_min_entropy2(field, source1, output_bits, wanted)
+        best, p, levels = raz_bounds.least_min_entropy2(field, source1, output_bits, wanted)
         target = wanted - (output_bits / 2 - 1)
         by_hand = math.inf
         for moment in range(2, 4000, 2):
@@ -255,11 +258,13 @@ def test_a_large_optimal_moment_is_found_among_all(strong, monkeypatch):
     """The best p is 49,572 here, where not every p is tried at first."""
     field = smallest_field(1_000_000)
     source1 = Source1(2 * field.degree, epsilon=0.1)
-    found = raz.least_min_entropy2(field, source1, 4, -18.0, strong)
+    found = raz_bounds.least_min_entropy2(field, source1, 4, -18.0, strong)
     assert found[1] == 49_572
-    assert raz.best_error(field, source1, found[0], 4, strong)[0] == pytest.approx(-18, abs=1e-9)
-    monkeypatch.setattr(raz, "_EXHAUSTIVE", 2**17)
-    assert raz.least_min_entropy2(field, source1, 4, -18.0, strong) == found
+    assert raz_bounds.best_error(field, source1, found[0], 4, strong)[0] == pytest.approx(
+        -18, abs=1e-9
+    )
+    monkeypatch.setattr(raz_bounds, "_EXHAUSTIVE", 2**17)
+    assert raz_bounds.least_min_entropy2(field, source1, 4, -18.0, strong) == found
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1e-9, 1e-5, 0.01, 0.3])
@@ -282,39 +287,40 @@ def test_the_bound_beats_the_published_one():
         rate = -math.log2(0.5 + epsilon)
         general = Source1(2 * field.degree, min_entropy=2 * field.degree * rate)
         for output_bits in (10, 1000):
-            ours, _, _ = raz.best_error(field, source1, 20_000, output_bits)
+            ours, _, _ = raz_bounds.best_error(field, source1, 20_000, output_bits)
             published = min(
-                raz.published_log2_error(field, general, 20_000, output_bits, p, l)
+                raz_bounds.published_log2_error(field, general, 20_000, output_bits, p, l)
                 for l in range(2, 24)  # noqa: E741
                 for p in {2, 2 * int(2**l / output_bits / 2), 2 * int(2**l / output_bits / 4)}
                 if p >= 2 and p * output_bits <= 2**l
             )
             assert ours < published
     # Beyond ε = 0.2071 the published bound is empty, this one goes to 0.39.
-    assert raz.best_error(field, Source1(2 * field.degree, epsilon=0.35), 20_000, 10)[0] < -100
+    assert (
+        raz_bounds.best_error(field, Source1(2 * field.degree, epsilon=0.35), 20_000, 10)[0] < -100
+    )
 
 
 def test_general_min_entropy_and_sv_agree_where_they_must():
     """Uniform bits seen as ε = 0 and as full min-entropy are the same source."""
     field = Field("all-one", 1018)
-    sv = raz.best_error(field, Source1(2036, epsilon=0.0), 500, 100)
-    full = raz.best_error(field, Source1(2036, min_entropy=2036), 500, 100)
+    sv = raz_bounds.best_error(field, Source1(2036, epsilon=0.0), 500, 100)
+    full = raz_bounds.best_error(field, Source1(2036, min_entropy=2036), 500, 100)
     assert sv == pytest.approx(full)
 
 
 def test_json_round_trip():
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
-    assert RazPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
+    assert Raz.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     with pytest.raises(InputError, match="no entry 'method'"):
-        RazPlan.from_json({"field": {"kind": "all-one", "degree": 4, "middle": 0}})
+        Raz.from_json({"field": {"kind": "all-one", "degree": 4, "middle": 0}})
 
 
 def test_progress_counts_the_levels():
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
     seen = []
     rng = np.random.default_rng(0)
-    raz.extract(
-        plan,
+    plan.extract(
         rng.integers(0, 2, plan.source1_bits),
         rng.integers(0, 2, 1000),
         progress=lambda done, total: seen.append((done, total)),
@@ -354,27 +360,25 @@ def test_progress_counts_the_levels():
 )
 def test_a_plan_whose_numbers_do_not_fit_together_is_refused(change, message):
     """Such as one edited by hand; beyond the field all output bits would be 0."""
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
     with pytest.raises(InputError, match=message):
-        RazPlan.from_json({**plan.to_json(), **change})
+        Raz.from_json({**plan.to_json(), **change})
 
 
 @pytest.mark.parametrize("length2", [1, 63, 64, 65, 999, 1000])
 def test_packed_sources_give_the_same_bits(length2):
     """Bytes or arrays of bytes, with rubbish after the last bit."""
     rng = np.random.default_rng(length2)
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
     weak, other = (rng.integers(0, 2, n, dtype=np.uint8) for n in (plan.source1_bits, length2))
-    expected = raz.extract(plan, weak, other)
+    expected = plan.extract(weak, other)
     packed = [
         PackedBits(np.packbits(np.append(bits, [1, 1, 1])), len(bits)) for bits in (weak, other)
     ]
-    assert np.array_equal(raz.extract(plan, *packed), expected)
-    assert np.array_equal(
-        raz.extract(plan, weak, PackedBits(bytes(packed[1].data), length2)), expected
-    )
-    cyclic = dodis.plan(Source1(2036, epsilon=0.01), 2036, 2000, -40.0)
-    assert np.array_equal(dodis.extract(cyclic, *packed), dodis.extract(cyclic, weak, other))
+    assert np.array_equal(plan.extract(*packed), expected)
+    assert np.array_equal(plan.extract(weak, PackedBits(bytes(packed[1].data), length2)), expected)
+    cyclic = Dodis.largest(Source1(2036, epsilon=0.01), 2036, 2000, -40.0)
+    assert np.array_equal(cyclic.extract(*packed), cyclic.extract(weak, other))
     with pytest.raises(InputError, match=r"9 bits are outside 0\.\.8"):
         PackedBits(b"1", 9)
     with pytest.raises(InputError, match="dtype float64, expected bytes or"):
@@ -382,52 +386,52 @@ def test_packed_sources_give_the_same_bits(length2):
 
 
 def test_bad_input_is_refused():
-    plan = raz.plan_sv(0.01, 1000, 600, -40.0)
+    plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
     good1, good2 = np.zeros(plan.source1_bits, dtype=np.uint8), np.zeros(1000, dtype=np.uint8)
     with pytest.raises(InputError, match=r"source 1 has 10 bits, expected 2r = 2036"):
-        raz.extract(plan, good1[:10], good2)
+        plan.extract(good1[:10], good2)
     with pytest.raises(InputError, match="source 2 has 1001 bits, expected at most 1000"):
-        raz.extract(plan, good1, np.zeros(1001, dtype=np.uint8))
+        plan.extract(good1, np.zeros(1001, dtype=np.uint8))
     with pytest.raises(InputError, match=r"source 2\[3\] is 2, expected 0 or 1"):
-        raz.extract(plan, good1, [0, 1, 0, 2])
+        plan.extract(good1, [0, 1, 0, 2])
     with pytest.raises(InputError, match="start with the same 64 bits, expected independent"):
-        raz.extract(plan, good1, good1[:64])
-    raz.extract(plan, good1, good1[:63])  # too few to tell
+        plan.extract(good1, good1[:64])
+    plan.extract(good1, good1[:63])  # too few to tell
     with pytest.raises(InputError, match="dtype float64"):
-        raz.extract(plan, good1, np.zeros(10))
+        plan.extract(good1, np.zeros(10))
     for k2 in (-1, 1001):
         with pytest.raises(InputError, match=f"min-entropy {k2} of source 2 is outside"):
-            raz.plan_sv(0.01, 1000, k2, -40.0)
+            Raz.largest(None, 1000, k2, -40.0, epsilon=0.01)
     for error in (0.0, 1.0, -math.inf, math.nan):
         with pytest.raises(InputError, match="is outside"):
-            raz.plan_sv(0.01, 1000, 600, error)
+            Raz.largest(None, 1000, 600, error, epsilon=0.01)
     with pytest.raises(InputError, match=r"epsilon 0\.5"):
-        raz.plan_sv(0.5, 1000, 600, -40.0)
+        Raz.largest(None, 1000, 600, -40.0, epsilon=0.5)
     with pytest.raises(InsufficientError, match=r"1 bits cannot be extracted.*it has 20"):
-        raz.plan_sv(0.01, 1000, 20, -40.0)
+        Raz.largest(None, 1000, 20, -40.0, epsilon=0.01)
     with pytest.raises(InsufficientError, match="900 bits cannot be extracted"):
-        raz.plan(None, 1000, 600, -40.0, epsilon=0.01, output_bits=900)
+        Raz.largest(None, 1000, 600, -40.0, epsilon=0.01, output_bits=900)
     with pytest.raises(
         InsufficientError,
         match=r"whatever source 2: .* = .* at p = \d+ has to be above the .* bits of its norm",
     ):
-        raz.plan_for_output(0.45, 1000, 1, -40.0)
+        Raz.for_output(0.45, 1000, 1, -40.0)
     with pytest.raises(InputError, match=r"epsilon 0\.3 is given beside Source1"):
-        raz.plan(plan.source1, 1000, 600, -40.0, epsilon=0.3)
+        Raz.largest(plan.source1, 1000, 600, -40.0, epsilon=0.3)
     with pytest.raises(InputError, match="source 1 has 2034 bits, expected 2r = 2036"):
-        raz.plan(Source1(2034, epsilon=0.01), 1000, 600, -40.0)
+        Raz.largest(Source1(2034, epsilon=0.01), 1000, 600, -40.0)
     for bits, error in ((1019, -40.0), (0, -40.0), (5, 0.5)):
         with pytest.raises(InputError, match="outside"):
-            raz.least_min_entropy2(plan.field, plan.source1, bits, error)
+            raz_bounds.least_min_entropy2(plan.field, plan.source1, bits, error)
     for k2, bits in ((-1, 5), (1019, 5), (600, 1019)):
         with pytest.raises(InputError, match="outside"):
-            raz.best_error(plan.field, plan.source1, k2, bits)
+            raz_bounds.best_error(plan.field, plan.source1, k2, bits)
     with pytest.raises(InputError, match="0 output bits"):
-        raz.plan(None, 1000, 600, -40.0, epsilon=0.01, output_bits=0)
+        Raz.largest(None, 1000, 600, -40.0, epsilon=0.01, output_bits=0)
     with pytest.raises(InputError, match="either a min-entropy or an epsilon"):
         Source1(10)
     with pytest.raises(InputError, match="p = 3 is not even"):
-        raz.log2_error(plan.field, plan.source1, 10, 1, 3, 4)
+        raz_bounds.log2_error(plan.field, plan.source1, 10, 1, 3, 4)
 
 
 def _measure_distance(plan, density, measure):
@@ -455,7 +459,7 @@ def test_measures_obey_the_corollary_with_their_mass(degree, levels, m):
         leaning = np.concatenate([leaning * 0.6, leaning * 0.4])
     for density, epsilon in ((fair, 0.0), (leaning, 0.1)):
         source1 = Source1(2 * degree, epsilon=epsilon)
-        plan = RazPlan(field, source1, degree, 0.0, m, 0.0, 2, levels)
+        plan = Raz(field, source1, degree, 0.0, m, 0.0, 2, levels)
         flat = np.zeros(2**degree)
         flat[:5] = 0.1
         for measure in (flat, rng.dirichlet(np.ones(2**degree)) * 0.6):
@@ -466,7 +470,7 @@ def test_measures_obey_the_corollary_with_their_mass(degree, levels, m):
                 first = 2 ** (scale + (levels - degree) / p)
                 second = 2 ** (scale - k / 2) * math.prod(range(1, p, 2)) ** (1 / p)
                 assert distance <= first * mass + second * math.sqrt(mass)
-                bound = 2 ** raz.log2_error(field, source1, k, m, p, levels)
+                bound = 2 ** raz_bounds.log2_error(field, source1, k, m, p, levels)
                 assert distance <= math.sqrt(mass) * bound
 
 
@@ -475,8 +479,8 @@ def test_the_parts_of_an_error_are_bounded_where_they_are_said_to_be(epsilon):
     """Against a search over all p; among these plans are some with nearly equal parts."""
     dearer = 0
     for m in (1, 8, 50, 100, 300, 1100):
-        plan = raz.plan_for_output(epsilon, 20_000, m, -(m + 66))
-        k = raz.min_entropy2_of_parts(plan)
+        plan = Raz.for_output(epsilon, 20_000, m, -(m + 66))
+        k = plan.min_entropy2_of_parts()
         best = math.inf
         for p in range(2, min(plan.moment, 2**plan.levels) + 1, 2):
             scale = float(plan.source1.log2_norm(p)) - 1 + m / 2

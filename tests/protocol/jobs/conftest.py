@@ -14,12 +14,13 @@ import pytest
 from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import Job
-from protocol.plan.plan import Plan, best_closed_form
+from protocol.plan.plan import Plan
 from protocol.providers.local import LocalProvider, LocalSpec
 from protocol.providers.retry import Patience
 from protocol.settings.code import default_code
 from protocol.sources.positions import WeakBits
 from qdevices.ks18.game import honest_table
+from tests.protocol.plans import closed_form_plan
 
 # Every job may have to be asked for again, which takes the extra `hardware`.
 collect_ignore_glob = [] if importlib.util.find_spec("tenacity") else ["test_*.py"]
@@ -118,7 +119,7 @@ def _one_simulation_of_the_laboratory():
 
 @pytest.fixture(scope="session")
 def plan():
-    made = best_closed_form(
+    made = closed_form_plan(
         RUNS, 0.01, honest_table(), default_code(), soundness=8, completeness=0.99
     )
     assert made.output_bits

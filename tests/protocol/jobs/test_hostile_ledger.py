@@ -14,6 +14,7 @@ import pytest
 from protocol.errors import InputError
 from protocol.jobs.collect import collect
 from protocol.jobs.ledger import NAME, Ledger
+from protocol.plan.file import plan_to_json
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue
 
@@ -175,7 +176,7 @@ def test_a_ledger_with_such_json_is_refused(old, new, message, ksamp, root):
 
 
 def test_a_plan_that_was_edited_is_refused_by_whoever_uses_it(ksamp, laboratory, root):
-    _job(root, plan={**laboratory.plan.to_json(), "output_bits": 10**4})
+    _job(root, plan={**plan_to_json(laboratory.plan), "output_bits": 10**4})
     answer = ksamp("collect", root)
     assert (answer.status, answer.err.count("\n")) == (2, 1)
 

@@ -14,13 +14,13 @@ from protocol.jobs.begin import begin
 from protocol.jobs.collect import collect
 from protocol.jobs.drive import cancel, send
 from protocol.jobs.ledger import Ledger
-from protocol.plan.plan import best_closed_form
 from protocol.providers.local import LocalProvider
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import work
 from qdevices.ks18.game import honest_table, losing_table
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
+from tests.protocol.plans import closed_form_plan
 
 fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
 
@@ -216,7 +216,7 @@ def cloud(monkeypatch):
 
 
 def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory, cloud, tmp_path):
-    short = best_closed_form(
+    short = closed_form_plan(
         3000, 0.0, honest_table(), laboratory.plan.code, soundness=0.1, completeness=0.5
     )
     root = tmp_path / "run"

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from protocol.certificate.score import closed_form
+from protocol.certificate.closed_form import ClosedForm
 from protocol.errors import InputError
-from protocol.extract import raz
-from protocol.plan.plan import Plan, best_closed_form, plan_run
+from protocol.extract.raz import Raz
+from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.run.play import execute
 from protocol.settings.code import default_code
 from protocol.sources.sources import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, losing_table, starred_event, with_white_noise
+from tests.protocol.plans import closed_form_plan, plan_for
 
 
 def _plan(runs=1_000_000, epsilon=0.01, white=0.001, **demands):
     behaviour = with_white_noise(honest_table(), white)
-    return best_closed_form(runs, epsilon, behaviour, default_code(), **demands)
+    return closed_form_plan(runs, epsilon, behaviour, default_code(), **demands)
 
 
 _SMALL = _plan(runs=100_000)
@@ -53,7 +54,7 @@ def test_the_planned_output_is_the_largest_sound_one():
     assert plan.extractor is not None
 
     def needed(m):
-        return raz.plan_for_output(0.01, 4 * plan.capacity, m, -(m + 66)).min_entropy2
+        return Raz.for_output(0.01, 4 * plan.capacity, m, -(m + 66)).min_entropy2
 
     def given_by_the_score(m):
         return (plan.score_least - (m + 66)) / plan.certificate.beta
@@ -67,14 +68,14 @@ def test_beta_is_nearly_the_best():
     plan = _plan()
     behaviour = with_white_noise(honest_table(), 0.001)
     for factor in (0.5, 0.8, 0.95, 1.03):
-        certificate = closed_form(default_code(), 0.01, plan.certificate.beta * factor)
-        assert plan_run(plan.runs, behaviour, certificate).output_bits <= 1.02 * plan.output_bits
+        certificate = ClosedForm(default_code(), 0.01, plan.certificate.beta * factor)
+        assert plan_for(plan.runs, behaviour, certificate).output_bits <= 1.02 * plan.output_bits
 
 
 def test_completeness_is_kept_by_honest_devices():
     """Aborts of 400 honest runs at completeness 0.9: at most 71 (false alarm 1e-6)."""
     runs, behaviour = 60_000, with_white_noise(honest_table(), 0.001)
-    plan = best_closed_form(runs, 0.01, behaviour, default_code(), completeness=0.9)
+    plan = closed_form_plan(runs, 0.01, behaviour, default_code(), completeness=0.9)
     joint = (default_code().probabilities()[:, None] * behaviour).ravel()
     counts = np.random.default_rng(0).multinomial(runs, joint, size=400).reshape(-1, 81, 16)
     aborted = 0
@@ -106,10 +107,10 @@ def test_nothing_certified_says_why():
 
 def test_json_round_trip():
     for plan in (_plan(), _plan(white=0.2)):
-        data = json.loads(json.dumps(plan.to_json(), allow_nan=False))
-        assert Plan.from_json(data).to_json() == plan.to_json()
+        data = json.loads(json.dumps(plan_to_json(plan), allow_nan=False))
+        assert plan_to_json(plan_from_json(data)) == plan_to_json(plan)
     with pytest.raises(InputError, match="the plan has no entry 'certificate'"):
-        Plan.from_json({"runs": 3})
+        plan_from_json({"runs": 3})
 
 
 _EDITS = [
@@ -145,7 +146,7 @@ _EDITS = [
     ({"extractor.min_entropy2": 1e6}, "min-entropy 1000000 of source 2 is outside"),
     ({"extractor.min_entropy2": 0.0}, "is claimed, the theorem has"),
     ({"extractor.source1.epsilon": 0.0}, "extractor's source 1"),
-    ({"extractor.strong": "source2"}, "extractor's strength"),
+    ({"extractor.strong": "source2"}, "not strong in source 1"),
     ({"extractor.levels": 10**12}, "l = 1000000000000 is outside"),
     ({"extractor.moment": 3}, "p = 3 is not even"),
 ]
@@ -153,8 +154,8 @@ _EDITS = [
 
 @pytest.mark.parametrize(("edits", "message"), _EDITS)
 def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refused(edits, message):
-    data = json.loads(json.dumps(_SMALL.to_json()))
-    assert Plan.from_json(data).to_json() == _SMALL.to_json()
+    data = json.loads(json.dumps(plan_to_json(_SMALL)))
+    assert plan_to_json(plan_from_json(data)) == plan_to_json(_SMALL)
     for key, value in edits.items():
         *path, last = key.split(".")
         target = data
@@ -162,38 +163,82 @@ def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refuse
             target = target[name]
         target[last] = value
     with pytest.raises(InputError, match=message) as error:
-        Plan.from_json(data)
+        plan_from_json(data)
     assert "\n" not in str(error.value)
 
 
 def test_a_plan_may_be_edited_to_promise_less():
-    data, beta = _SMALL.to_json(), _SMALL.certificate.beta
+    data, beta = plan_to_json(_SMALL), _SMALL.certificate.beta
     stricter = {**data, "score_least": data["score_least"] + 1, "losing_limit": 0}
     with pytest.raises(InputError, match="the score threshold gives"):
-        Plan.from_json(stricter)  # what it says of its min-entropy has to follow
+        plan_from_json(stricter)  # what it says of its min-entropy has to follow
     stricter["min_entropy_bits"] += 1 / beta
-    assert Plan.from_json(stricter).output_bits == _SMALL.output_bits
+    assert plan_from_json(stricter).output_bits == _SMALL.output_bits
 
 
 def test_zero_has_one_sign_and_a_tiny_probability_ends_no_command():
     assert _plan(epsilon=0.0).digest == _plan(epsilon=-0.0).digest
-    data = {**_SMALL.to_json(), "expected_paper_event": 5e-324}
-    assert not Plan.from_json(data).theorem9.applies
+    data = {**plan_to_json(_SMALL), "expected_paper_event": 5e-324}
+    assert not plan_from_json(data).theorem9.applies
 
 
 def test_a_plan_has_one_digest_whoever_made_it_and_another_when_anything_is_changed():
-    data = json.loads(json.dumps(_SMALL.to_json()))
-    assert Plan.from_json(data).digest == _SMALL.digest
+    data = json.loads(json.dumps(plan_to_json(_SMALL)))
+    assert plan_from_json(data).digest == _SMALL.digest
     assert _plan(soundness=64).digest == _plan(soundness=64.0).digest
     seen = {_SMALL.digest}
     for name, value in (
-        ("epsilon", 0.001), ("completeness", 0.5), ("losing_limit", 1), ("event_least", 1),
-        ("score_least", _SMALL.score_least + 1), ("capacity", 1), ("expected_score", 0.0),
-        ("reason", "x"),
+        ("completeness", 0.5), ("losing_limit", 1), ("event_least", 1), ("expected_score", 0.0),
+        ("expected_losing", 0.5), ("expected_event", 0.5), ("expected_paper_event", 0.5),
+        ("soundness", 63.5),
     ):  # fmt: skip
-        seen.add(dataclasses.replace(_SMALL, **{name: value}).digest)
+        changes = {name: value}
+        if name == "soundness":  # then the min-entropy that follows is another
+            more = 0.5 / _SMALL.certificate.beta
+            changes["min_entropy_bits"] = _SMALL.min_entropy_bits + more
+        seen.add(dataclasses.replace(_SMALL, **changes).digest)
     assert len(seen) == 9
     assert _plan(runs=100_001).digest not in seen
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"output_bits": 10**6},
+        {"output_bits": _SMALL.output_bits + 1},
+        {"epsilon": 0.001},
+        {"score_least": 10.0},
+        {"capacity": 1},
+        {"reason": "x"},
+        {"runs": 0},
+        {"runs": 1e5},
+        {"runs": True},
+        {"losing_limit": -1},
+        {"soundness": 100.0},
+        {"min_entropy_bits": math.nan},
+        {"score_least": math.inf},
+        {"certificate": None},
+        {"extractor": "raz"},
+    ],
+)
+def test_a_plan_that_promises_what_does_not_follow_cannot_be_built(changes):
+    with pytest.raises(InputError) as error:
+        dataclasses.replace(_SMALL, **changes)
+    assert "\n" not in str(error.value)
+
+
+def test_numpy_numbers_make_the_same_plan():
+    same = dataclasses.replace(
+        _SMALL, runs=np.int64(_SMALL.runs), score_least=np.float64(_SMALL.score_least)
+    )
+    assert same.digest == _SMALL.digest
+    assert type(same.runs) is int
+    assert type(same.score_least) is float
+
+
+def test_a_plan_is_what_its_document_restores():
+    again = plan_from_json(plan_to_json(_SMALL))
+    assert (again.digest, again.extractor) == (_SMALL.digest, _SMALL.extractor)
 
 
 def test_a_leaning_source_is_planned_for():
@@ -202,7 +247,7 @@ def test_a_leaning_source_is_planned_for():
     words[:128] *= 0.8
     words[128:] *= 1.2
     behaviour = with_white_noise(honest_table(), 0.001)
-    plan = best_closed_form(1_000_000, 0.1, behaviour, default_code(), word_probabilities=words)
+    plan = closed_form_plan(1_000_000, 0.1, behaviour, default_code(), word_probabilities=words)
     assert plan.expected_event == pytest.approx(0.8 * 0.125)
 
 
@@ -213,7 +258,7 @@ def test_a_leaning_source_is_planned_for():
         ({"runs": -5}, "runs -5 is outside"),
         ({"epsilon": 0.5}, "epsilon 0.5 is outside"),
         ({"epsilon": -0.1}, "epsilon -0.1 is outside"),
-        ({"soundness": 0}, "soundness 0 is not positive"),
+        ({"soundness": 0}, "soundness 0.0 is not positive"),
         ({"soundness": math.nan}, "soundness nan is not positive"),
         ({"soundness": 1e9}, "can never be met"),
         ({"completeness": 1.0}, "completeness 1.0 is outside"),

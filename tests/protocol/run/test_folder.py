@@ -16,6 +16,7 @@ from protocol.documents import files
 from protocol.documents.fields import digest
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
+from protocol.request import Request
 from protocol.run import folder
 from protocol.run.play import execute
 from protocol.sources.sources import UniformSource
@@ -27,7 +28,7 @@ NAMES = ["extractor_bits.bin", "outcomes.npy", "output.bin", "run.json", "settin
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(20_000, 0.01, honest_table(), "closed-form", soundness=2)
+    return best_plan(Request(20_000, 0.01, honest_table(), certificate="closed-form", soundness=2))
 
 
 def _result(plan, sink=None, seed=1):
@@ -93,7 +94,7 @@ def test_an_earlier_run_is_replaced_when_told(tmp_path, plan):
 def test_a_run_of_an_older_version_is_replaced_when_told_and_never_read(tmp_path, plan):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text('{"format": "ksamp-run", "version": 1}')
-    with pytest.raises(InputError, match=r"has version 1, expected 2 .version 1 numbers the outc"):
+    with pytest.raises(InputError, match=r"has version 1, expected 2 to 2.1 .version 1"):
         folder.read_run(tmp_path / "run")
     _write(tmp_path / "run", plan, overwrite=True)
     assert folder.read_run(tmp_path / "run").record.extracted
@@ -195,10 +196,11 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.protocol.run.test_folder import _write
+from protocol.request import Request
 from protocol.plan.choose import best_plan
 from qdevices.ks18.game import honest_table
 
-plan = best_plan(20_000, 0.01, honest_table(), "closed-form", soundness=2)
+plan = best_plan(Request(20_000, 0.01, honest_table(), 2, certificate="closed-form"))
 rename, calls = Path.rename, []
 
 def dying(self, target):
@@ -295,9 +297,12 @@ def test_records_of_something_else_are_refused(tmp_path):
         ("[" * 100_000, "nested too deeply"),
         ("{}", "has no entry 'format'"),
         ('{"format": "anything", "version": 2}', "expected 'ksamp-run'"),
-        ('{"format": "ksamp-run", "version": 7}', "has version 7, expected 2"),
-        ('{"format": "ksamp-run", "version": "2"}', 'has version "2", expected 2'),
-        ('{"format": "ksamp-run", "version": 2}', "was edited: its SHA-256"),
+        (
+            '{"format": "ksamp-run", "version": 7}',
+            "has version 7, expected 2 to 2.1 .a newer",
+        ),
+        ('{"format": "ksamp-run", "version": "2"}', "has version '2', expected 2"),
+        ('{"format": "ksamp-run", "version": 2}', "has no entry 'sha256'"),
         ('{"format": "ksamp-run", "version": 2, "x": 1e400}', "no finite number"),
         ('{"format": "ksamp-run", "format": "ksamp-run"}', "occurs twice"),
     ):

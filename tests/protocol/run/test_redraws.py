@@ -10,21 +10,21 @@ import pytest
 
 from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.extract import raz
 from protocol.plan.choose import best_plan
+from protocol.request import Request
 from protocol.run.redraws import SHARE_BITS, log2_share, redraw_charge
 from qdevices.ks18.game import honest_table, with_white_noise
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(60_000, 0.01, with_white_noise(honest_table(), 0.001))
+    return best_plan(Request(60_000, 0.01, with_white_noise(honest_table(), 0.001)))
 
 
 @pytest.fixture(scope="module")
 def tight():
     """A plan in which both parts of the extractor's error are nearly equal."""
-    return best_plan(100_000, 0.1, with_white_noise(honest_table(), 0.001))
+    return best_plan(Request(100_000, 0.1, with_white_noise(honest_table(), 0.001)))
 
 
 def test_a_plan_with_nearly_equal_parts_pays_for_that(plan, tight):
@@ -83,7 +83,7 @@ def test_the_charge_makes_both_errors_of_a_pattern_its_share(request, which):
     provenance = _redrawn(1, redraws=2)
     share, beta = log2_share(3, 2), plan.certificate.beta
     score = plan.score_least + redraw_charge(plan, provenance)
-    kappa = max(0.0, raz.min_entropy2_of_parts(plan.extractor) - plan.extractor.min_entropy2)
+    kappa = max(0.0, plan.extractor.min_entropy2_of_parts() - plan.extractor.min_entropy2)
     level = plan.extractor.min_entropy2 + kappa - 2 * share
     assert -score + beta * level <= plan.log2_failure + share + 1e-9
     # B of the corollary at that level, least over all p with A of half the error at most.

@@ -7,7 +7,8 @@ import pytest
 
 from protocol.certificate.groups import keeping_parties
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, verify
-from protocol.plan.plan import estimated_output
+from protocol.certificate.worth import estimated_output
+from protocol.request import Request
 from protocol.search.code_program import best_shares, symmetrised
 from protocol.search.code_search import codes_from, guarantee, search_codes
 from protocol.search.optimise import SEARCH_GRID, optimise_codes
@@ -142,15 +143,15 @@ def test_the_best_of_several_codes_is_kept_and_proved():
     behaviour = _behaviour(0.001)
     codes = [joint_code(), compact_code()]
     rates = {
-        code.name: optimise_codes(None, 0.1, behaviour, [code], grid=SEARCH_GRID).merit
+        code.name: optimise_codes(Request(None, 0.1, behaviour), [code], grid=SEARCH_GRID).merit
         for code in codes
     }
-    found = optimise_codes(None, 0.1, behaviour, codes, grid=SEARCH_GRID)
+    found = optimise_codes(Request(None, 0.1, behaviour), codes, grid=SEARCH_GRID)
     verify(found.table, found.proof)
     assert found.merit == max(rates.values())
     assert rates[found.table.code.name] == found.merit
     noise = _behaviour(0.6)
-    assert optimise_codes(None, 0.1, noise, [compact_code()], grid=SEARCH_GRID) is None
+    assert optimise_codes(Request(None, 0.1, noise), [compact_code()], grid=SEARCH_GRID) is None
 
 
 def test_the_search_finds_the_compact_code(monkeypatch):
@@ -171,7 +172,9 @@ def test_the_search_finds_the_compact_code(monkeypatch):
     monkeypatch.setattr(module, "_OCTAVES", (4,))
     monkeypatch.setattr(module, "_FINALISTS", 1)
     stages = set()
-    rated = search_codes(10**8, 0.1, _behaviour(), progress=lambda stage, *_: stages.add(stage))
+    rated = search_codes(
+        Request(10**8, 0.1, _behaviour()), progress=lambda stage, *_: stages.add(stage)
+    )
     assert stages == {"rating starred pairs", "giving up pairs", "rating codes"}
     assert rated[0].code.name == "searched"
     assert rated[0].code.words == compact_code().words

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from protocol.certificate.file import certify_table
 from protocol.certificate.proof import FACTOR_BITS, case_values, verify
+from protocol.certificate.table import TableCertificate
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
-from protocol.plan.plan import best_closed_form, plan_run
+from protocol.request import Request
 from protocol.search.optimise import (
     ASYMPTOTIC_BETA,
     SEARCH_GRID,
@@ -24,6 +24,7 @@ from protocol.search.table_program import best_table
 from protocol.search.values import guessing_attack, guessing_probability
 from protocol.settings.code import default_code, joint_code
 from qdevices.ks18.game import honest_table, with_white_noise
+from tests.protocol.plans import closed_form_plan, plan_for
 
 
 def _rate(code, epsilon, behaviour, beta, grid=(256, 512, 1024)):
@@ -66,7 +67,7 @@ def test_the_sandwich_no_rate_exceeds_an_attack(noise, beta):
 
 def test_certified_min_entropy_is_below_the_guessing_bound_of_the_same_behaviour():
     behaviour = with_white_noise(honest_table(), 0.01)
-    plan = best_plan(1_000_000, 0.01, behaviour, code=joint_code())
+    plan = best_plan(Request(1_000_000, 0.01, behaviour, code=joint_code()))
     starred = 1_000_000 * joint_code().probabilities()[2]
     bound = -math.log2(guessing_probability(behaviour, 2))
     assert 0 < plan.min_entropy_bits <= starred * bound
@@ -75,22 +76,22 @@ def test_certified_min_entropy_is_below_the_guessing_bound_of_the_same_behaviour
 def test_at_least_twice_the_closed_form_in_the_default_code():
     for noise in (0.001, 0.01):
         behaviour = with_white_noise(honest_table(), noise)
-        closed = best_closed_form(1_000_000, 0.01, behaviour, default_code())
+        closed = closed_form_plan(1_000_000, 0.01, behaviour, default_code())
         table = best_table(default_code(), 0.01, behaviour, 3 << 16, SEARCH_GRID)
-        certificate = certify_table(*prove_tight(table, SEARCH_GRID), {})
-        plan = plan_run(1_000_000, behaviour, certificate)
+        certificate = TableCertificate(*prove_tight(table, SEARCH_GRID), {})
+        plan = plan_for(1_000_000, behaviour, certificate)
         assert plan.output_bits >= 2 * closed.output_bits > 0
 
 
 def test_the_optimiser_finds_the_beta_that_gives_most():
     """Against a scan over a finer grid of β, by the output that is finally planned."""
     behaviour = with_white_noise(honest_table(), 0.01)
-    found = optimise(100_000, 0.01, behaviour, joint_code(), grid=SEARCH_GRID)
-    best = plan_run(100_000, behaviour, optimised_certificate(found)).output_bits
+    found = optimise(Request(100_000, 0.01, behaviour), joint_code(), grid=SEARCH_GRID)
+    best = plan_for(100_000, behaviour, optimised_certificate(found)).output_bits
     for beta in (found.table.beta // 2, found.table.beta * 3 // 4, found.table.beta * 3 // 2):
         table = best_table(joint_code(), 0.01, behaviour, beta, SEARCH_GRID)
-        other = certify_table(*prove_tight(table, SEARCH_GRID), {})
-        assert plan_run(100_000, behaviour, other).output_bits <= 1.03 * best
+        other = TableCertificate(*prove_tight(table, SEARCH_GRID), {})
+        assert plan_for(100_000, behaviour, other).output_bits <= 1.03 * best
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_the_optimiser_finds_the_beta_that_gives_most():
 )
 def test_noise_that_the_default_code_tolerates_when_n_grows(epsilon, noise):
     behaviour = with_white_noise(honest_table(), noise)
-    found = optimise(None, epsilon, behaviour, default_code(), grid=SEARCH_GRID)
+    found = optimise(Request(None, epsilon, behaviour), default_code(), grid=SEARCH_GRID)
     assert found is not None
     assert found.score_rate > 0
     assert max(case_values(found.table, found.proof)) <= 0
@@ -115,15 +116,15 @@ def test_more_cases_never_hurt():
 
 def test_what_cannot_be_certified_is_none():
     behaviour = with_white_noise(honest_table(), 0.5)
-    assert optimise(None, 0.01, behaviour, joint_code(), grid=SEARCH_GRID) is None
+    assert optimise(Request(None, 0.01, behaviour), joint_code(), grid=SEARCH_GRID) is None
 
 
 def test_the_largest_noise_is_an_edge():
-    largest = largest_noise(None, 0.1, [joint_code()], precision=0.3)
+    largest = largest_noise(Request(None, 0.1, honest_table()), [joint_code()], precision=0.3)
     assert 0.01 < largest < 0.3
     for factor, works in ((1 / 1.4, True), (1.4, False)):
         behaviour = with_white_noise(honest_table(), largest * factor)
-        found = optimise(None, 0.1, behaviour, joint_code(), grid=SEARCH_GRID)
+        found = optimise(Request(None, 0.1, behaviour), joint_code(), grid=SEARCH_GRID)
         assert (found is not None) is works
 
 
@@ -131,8 +132,8 @@ def test_a_behaviour_that_signals_is_refused_with_the_entry():
     table = honest_table().copy()
     table[7] = np.eye(16)[0]
     with pytest.raises(InputError, match="signals: Alice's probability of outcome 1 at setting 1"):
-        optimise(1000, 0.01, table, joint_code())
+        optimise(Request(1000, 0.01, table), joint_code())
     with pytest.raises(InputError, match="epsilon 0"):
-        optimise(1000, 0.7, honest_table(), joint_code())
+        optimise(Request(1000, 0.7, honest_table()), joint_code())
     with pytest.raises(InputError, match="runs 0"):
-        optimise(0, 0.1, honest_table(), joint_code())
+        optimise(Request(0, 0.1, honest_table()), joint_code())

@@ -1,0 +1,14 @@
+"""The kinds of certificates, one file each; adding one is its file and its line here."""
+
+from __future__ import annotations
+
+from protocol.certificate.score import ScoreCertificate
+from protocol.registry import Registry
+
+KINDS: Registry[type[ScoreCertificate]] = Registry(
+    "certificate kind",
+    {
+        "closed-form": "protocol.certificate.closed_form:ClosedForm",
+        "optimised": "protocol.certificate.table:TableCertificate",
+    },
+)

@@ -1,0 +1,232 @@
+"""Certificates that stand on a table in whole numbers and its proof, found by linear programmes.
+
+A document holds the setting code, ε, β, the factors and the proof, all in whole numbers; nothing of
+how they were found is trusted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.certificate.potentials import N_SLOTS
+from protocol.certificate.proof import (
+    BETA_BITS,
+    FACTOR_BITS,
+    MOST_BETA,
+    MOST_CASES,
+    MOST_FACTOR,
+    MOST_POINTS,
+    Proof,
+    ProofError,
+    Table,
+    verify,
+)
+from protocol.certificate.score import ScoreCertificate
+from protocol.documents.fields import Fields, printable
+from protocol.documents.number_text import read_numbers
+from protocol.errors import InputError
+from protocol.request import Request, same_code
+from protocol.settings.code import SettingCode
+from qdevices.ks18.game import N_JOINT, N_PAIRS
+
+#: Largest proof, unpacked, and the longest text that may hold it.
+_MOST_PROOF_BYTES = MOST_CASES * (N_SLOTS + 1) * 8
+_MOST_PROOF_TEXT = 2 * _MOST_PROOF_BYTES
+#: Notes on how a certificate was found.
+_MOST_NOTES, _MOST_NOTE_NAME, _MOST_NOTE = 16, 64, 200
+
+
+@dataclass(frozen=True, eq=False)
+class TableCertificate(ScoreCertificate):
+    """A score certificate that stands on a whole-number table and its proof.
+
+    Attributes:
+        table, proof: the proof is verified when the certificate is built.
+        about: how it was found, for people; proves nothing.  At most 16 notes, each a printable
+            text of at most 200 characters, a finite number, or None.
+
+    Raises:
+        InputError: notes of another kind.
+        ProofError: the proof does not hold.
+    """
+
+    kind = "optimised"
+
+    table: Table
+    proof: Proof
+    about: Mapping[str, Any] = field(default_factory=dict)
+    code: SettingCode = field(init=False)
+    epsilon: float = field(init=False)
+    beta: float = field(init=False)
+    log2_factors: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "about", MappingProxyType(_checked_notes(self.about)))
+        verify(self.table, self.proof)
+        put(self, "code", self.table.code)
+        put(self, "epsilon", self.table.epsilon)
+        put(self, "beta", self.table.beta / 2**BETA_BITS)
+        put(self, "log2_factors", _log2_factors(self.table))
+
+    def determined_by(self) -> dict[str, Any]:
+        """All whole numbers of table and proof."""
+        table, proof = self.table, self.proof
+        return {
+            "epsilon": table.epsilon,
+            "beta": table.beta,
+            "factors": table.factors.tolist(),
+            "grid": list(proof.grid),
+            "alpha": _digest_of(proof.alpha),
+            "potentials": _digest_of(proof.potentials),
+        }
+
+    def content(self) -> dict[str, Any]:
+        """Table, proof and notes."""
+        numbers = np.column_stack([self.proof.alpha, self.proof.potentials])
+        return {
+            "about": dict(self.about),
+            "epsilon": self.epsilon,
+            "code": self.code.to_json(),
+            "beta": {"numerator": self.table.beta, "log2_denominator": BETA_BITS},
+            "factors": {
+                "log2_denominator": FACTOR_BITS,
+                "rows": [" ".join(map(str, row)) for row in self.table.factors.tolist()],
+            },
+            "proof": {
+                "grid": list(self.proof.grid),
+                "potentials": _pack(numbers),
+            },
+        }
+
+    @classmethod
+    def from_content(cls, fields: Fields) -> TableCertificate:
+        """Inverse of `content`, verified in exact arithmetic."""
+        about = fields.object("about")
+        code = SettingCode.from_json(fields.object("code"))
+        epsilon = fields.number("epsilon", 0, 0.5)
+        try:
+            table = Table(code, epsilon, _beta(fields.object("beta")), _factors(fields))
+            proof = _proof(fields.object("proof"))
+            fields.done()
+            return cls(table, proof, about)
+        except ProofError as error:
+            raise InputError(f"the certificate does not hold: {error}") from None
+
+    @classmethod
+    def candidates(cls, request: Request) -> Iterable[TableCertificate]:
+        """Those that ship with the package and cover the request's sources."""
+        from protocol.certificate.shipped import shipped_certificates
+
+        found = shipped_certificates(request.epsilon)
+        return [c for c in found if request.code is None or same_code(c.code, request.code)]
+
+
+def _log2_factors(table: Table) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        exact = np.log2(table.factors / 2.0**FACTOR_BITS)
+    # One step down pays for the rounding of the logarithm.
+    found = np.where(table.factors == 1 << FACTOR_BITS, 0.0, np.nextafter(exact, -np.inf))
+    found.setflags(write=False)
+    return found
+
+
+def _beta(data: Mapping[str, Any]) -> int:
+    fields = Fields(data, "the certificate's beta")
+    fields.integer("log2_denominator", BETA_BITS, BETA_BITS)
+    numerator = fields.integer("numerator", 1, MOST_BETA)
+    fields.done()
+    return numerator
+
+
+def _factors(certificate: Fields) -> NDArray[np.int64]:
+    fields = Fields(certificate.object("factors"), "the certificate's factors")
+    fields.integer("log2_denominator", FACTOR_BITS, FACTOR_BITS)
+    rows = fields.list("rows", N_PAIRS)
+    fields.done()
+    if len(rows) != N_PAIRS or any(type(row) is not str or len(row) > 1000 for row in rows):
+        raise InputError(f"the certificate has {len(rows)} factor rows, expected {N_PAIRS} texts")
+    numbers = [read_numbers(row, "certificate's factors", 0, MOST_FACTOR) for row in rows]
+    if wrong := [len(row) for row in numbers if len(row) != N_JOINT]:
+        raise InputError(
+            f"the certificate has a row of {wrong[0]} factors, expected {N_JOINT} in each row"
+        )
+    return np.array(numbers, dtype=np.int64)
+
+
+def _proof(data: Mapping[str, Any]) -> Proof:
+    fields = Fields(data, "the certificate's proof")
+    grid = tuple(fields.list("grid", MOST_POINTS))
+    numbers = _unpack(fields.text("potentials", _MOST_PROOF_TEXT))
+    fields.done()
+    return Proof(grid, numbers[:, 1:], numbers[:, 0])
+
+
+def _checked_notes(about: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(about, Mapping) or len(about) > _MOST_NOTES:
+        raise InputError(f"the certificate's notes are no object of at most {_MOST_NOTES} entries")
+    for name, value in about.items():
+        if not isinstance(name, str) or not _is_line(name, _MOST_NOTE_NAME):
+            raise InputError(
+                f"the certificate has a note {printable(name, 40)!r}, expected a printable name of "
+                f"at most {_MOST_NOTE_NAME} characters"
+            )
+        if not _is_note(value):
+            raise InputError(
+                f"the certificate's note {name!r} is {printable(value, 40)!r}, expected a "
+                f"printable text of at most {_MOST_NOTE} characters, a finite number or null"
+            )
+    return dict(about)
+
+
+def _is_note(value: object) -> bool:
+    if isinstance(value, str):
+        return _is_line(value, _MOST_NOTE)
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return abs(value) < 1 << 63
+    return value is None or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_line(text: str, most: int) -> bool:
+    return len(text) <= most and text.isprintable()
+
+
+def _digest_of(numbers: NDArray[np.int64]) -> str:
+    return hashlib.sha256(numbers.astype("<i8").tobytes()).hexdigest()
+
+
+def _pack(numbers: NDArray[np.int64]) -> str:
+    """int64 rows of 649, little-endian, zlib, base64; most potentials are small or repeated."""
+    return base64.b64encode(zlib.compress(numbers.astype("<i8").tobytes(), 9)).decode()
+
+
+def _unpack(text: str) -> NDArray[np.int64]:
+    unpacker = zlib.decompressobj()
+    try:
+        packed = base64.b64decode(text, validate=True)
+        raw = unpacker.decompress(packed, _MOST_PROOF_BYTES + 1)
+    except (ValueError, binascii.Error, zlib.error) as error:
+        raise InputError(f"the certificate's potentials are unusable: {error}") from None
+    if not unpacker.eof or unpacker.unused_data or len(raw) > _MOST_PROOF_BYTES:
+        raise InputError(
+            "the certificate's potentials are cut short, longer than any proof, or followed by more"
+        )
+    if not raw or len(raw) % (8 * (N_SLOTS + 1)):
+        raise InputError(
+            f"the certificate's potentials have {len(raw)} bytes, expected rows of "
+            f"{8 * (N_SLOTS + 1)}"
+        )
+    return np.frombuffer(raw, dtype="<i8").reshape(-1, N_SLOTS + 1).astype(np.int64)

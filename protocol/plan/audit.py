@@ -1,0 +1,130 @@
+"""The audit of a plan: every number in range, and an output that follows from the thresholds.
+
+A plan may have been edited, in a file or in a program, and whoever runs it would believe what it
+promises; so a plan is audited whenever one is built.  That a certificate holds and an extractor's
+error follows from its parameters was checked when those were built.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from protocol.certificate.score import ScoreCertificate
+from protocol.errors import InputError
+from protocol.extract.bounds import Source1
+from protocol.extract.extractor import Extractor
+from protocol.request import BITS_PER_OUTCOME, MOST_RUNS, check_covered, check_demands
+from protocol.settings.code import check_epsilon
+
+if TYPE_CHECKING:
+    from protocol.plan.plan import Plan
+
+#: Relative difference that the floating point of another machine may make.
+ROUNDING = 1e-9
+
+
+def check_plan(plan: Plan) -> dict[str, int | float]:
+    """Check a plan, and return its numbers as plain ones.
+
+    Returns:
+        Every whole number as int and every other as float with one sign of zero, by name, so that
+        a plan has one digest whoever made it.
+
+    Raises:
+        InputError: an entry of another type or out of range, or an output that does not follow from
+            the thresholds at the plan's soundness, with both numbers that disagree.
+    """
+    numbers = _numbers(plan)
+    if not isinstance(plan.certificate, ScoreCertificate):
+        raise InputError(f"the plan's certificate is {plan.certificate!r:.60}, expected one")
+    if plan.extractor is not None and not isinstance(plan.extractor, Extractor):
+        raise InputError(f"the plan's extractor is {plan.extractor!r:.60}, expected one or None")
+    if plan.reason is not None and not isinstance(plan.reason, str):
+        raise InputError(f"the plan's reason is {plan.reason!r:.60}, expected a text or None")
+    check_demands(plan.runs, plan.soundness, plan.completeness)
+    check_covered(plan.certificate, numbers["epsilon"])
+    given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
+    room = ROUNDING * max(1.0, abs(given))
+    if not abs(plan.min_entropy_bits - max(0.0, given)) <= room:
+        raise InputError(
+            f"the plan promises {plan.min_entropy_bits:.1f} bits of min-entropy, the score "
+            f"threshold gives {given:.1f}"
+        )
+    if plan.extractor is not None:
+        _check_extractor(plan, plan.extractor, given, room)
+    elif plan.output_bits or plan.reason is None:
+        raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
+    return numbers
+
+
+def _numbers(plan: Plan) -> dict[str, int | float]:
+    runs = _whole("runs", plan.runs, 1, MOST_RUNS)
+    most = BITS_PER_OUTCOME * runs
+    return {
+        "runs": runs,
+        "epsilon": float(check_epsilon(plan.epsilon)) + 0.0,
+        "soundness": _real("soundness", plan.soundness, 0, math.inf),
+        "completeness": _real("completeness", plan.completeness, 0, 1),
+        "losing_limit": _whole("losing_limit", plan.losing_limit, 0, runs),
+        "event_least": _whole("event_least", plan.event_least, 0, runs),
+        "score_least": _real("score_least", plan.score_least, -math.inf, math.inf),
+        "capacity": _whole("capacity", plan.capacity, 0, runs),
+        "output_bits": _whole("output_bits", plan.output_bits, 0, most),
+        "min_entropy_bits": _real("min_entropy_bits", plan.min_entropy_bits, 0, most),
+        "expected_losing": _real("expected_losing", plan.expected_losing, -ROUNDING, 1 + ROUNDING),
+        "expected_event": _real("expected_event", plan.expected_event, -ROUNDING, 1 + ROUNDING),
+        "expected_score": _real("expected_score", plan.expected_score, -math.inf, math.inf),
+        "expected_paper_event": _real(
+            "expected_paper_event", plan.expected_paper_event, -ROUNDING, 1 + ROUNDING
+        ),
+    }
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise InputError(f"the plan's {name} is {value!r:.60}, expected a whole number")
+    if not least <= value <= most:
+        raise InputError(f"the plan's {name} is {value}, expected {least}..{most}")
+    return int(value)
+
+
+def _real(name: str, value: Any, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InputError(f"the plan's {name} is {value!r:.60}, expected a number")
+    if not least <= value <= most or value == math.inf:
+        raise InputError(f"the plan's {name} is {value}, expected {least:g} to {most:g}")
+    return float(value) + 0.0
+
+
+def _check_extractor(plan: Plan, extractor: Extractor, given: float, room: float) -> None:
+    """Check that the plan's extractor gives its output from `given` bits, but for rounding."""
+    bits1 = extractor.source1_bits_for(extractor.length2)
+    for name, found, expected in (
+        ("reason for no output", plan.reason, None),
+        ("extractor's output", extractor.output_bits, plan.output_bits),
+        ("extractor's weak bits", extractor.source1_bits, bits1),
+        ("extractor's source 1", extractor.source1, Source1(bits1, epsilon=plan.epsilon)),
+    ):
+        if found != expected:
+            raise InputError(f"the plan's {name} is {found}, expected {expected}")
+    if not extractor.strong_in("source1"):
+        raise InputError("the plan's extractor is not strong in source 1, expected one that is")
+    if extractor.length2 != BITS_PER_OUTCOME * plan.capacity:
+        raise InputError(
+            f"the plan keeps {plan.capacity} outcomes, expected {extractor.length2} bits of them "
+            "as its extractor has it"
+        )
+    if not extractor.min_entropy2 <= given + room:
+        raise InputError(
+            f"the plan's {plan.output_bits} bits need {extractor.min_entropy2:.1f} bits of "
+            f"min-entropy, the score threshold gives {given:.1f}"
+        )
+    worth = plan.soundness_log2
+    assert worth is not None
+    if not worth <= -plan.soundness + ROUNDING * abs(extractor.log2_error):
+        raise InputError(
+            f"the plan promises soundness 2^-{plan.soundness:g}, its numbers give 2^{worth:.1f}"
+        )

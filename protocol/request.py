@@ -1,0 +1,213 @@
+"""What is asked for: everything that a plan is made from, in one place and checked once.
+
+A request is made at the rim, from a command's options or by a library's user, and handed on whole;
+its digest is the identity of what was asked, whatever way it was said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from protocol.documents.fields import digest
+from protocol.errors import InputError
+from protocol.extract.kinds import DEFAULT, EXTRACTORS
+from protocol.settings.code import SettingCode, check_epsilon
+from qdevices.ks18.game import N_JOINT, N_PAIRS
+
+#: Most runs of a plan.
+MOST_RUNS = 10**9
+#: Bits that one run's outcome pair takes, and so the most min-entropy that it can have.
+BITS_PER_OUTCOME = 4
+#: Ways to choose a certificate, beside the name of a kind and a certificate itself.
+BEST, OPTIMISED = "best", "optimised"
+#: How far a behaviour's rows may be from normalised.
+_ROUNDING = 1e-9
+
+
+class Chosen(Protocol):
+    """What a request has to know of a certificate; see `protocol.certificate.score`."""
+
+    @property
+    def code(self) -> SettingCode:
+        """The setting code."""
+        ...
+
+    @property
+    def epsilon(self) -> float:
+        """The largest ε covered."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what determines it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a plan is asked to do; equal if the digests are.
+
+    Attributes:
+        runs: n; None for n → ∞, which has rates but no plan.
+        epsilon: ε of the source, for settings and extractor alike.
+        behaviour: P(x|u) expected of the device, (81, 16), a read-only copy.
+        soundness: σ; output and ideal output may differ by at most 2^−σ.
+        completeness: wanted probability that a device as expected is accepted.
+        certificate: "best" of all that are at hand; "optimised", made now for just this request
+            (about two minutes); the name of a kind, for the best of that kind; or a certificate.
+        code: only certificates with this setting code; None for any.
+        extractor: the kind of extractor.
+        word_probabilities: expected distribution of the words of `code`, (2**bits_per_run,), if the
+            source is known not to be fair; only completeness rests on it.
+
+    Raises:
+        InputError: a value out of range or of another shape, σ beyond what n runs could give on any
+            device, a certificate for another code or a smaller ε, or words without their code.
+    """
+
+    runs: int | None
+    epsilon: float
+    behaviour: NDArray[np.float64]
+    soundness: float = 64.0
+    completeness: float = 0.99
+    certificate: str | Chosen = BEST
+    code: SettingCode | None = None
+    extractor: str = DEFAULT
+    word_probabilities: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "epsilon", float(check_epsilon(self.epsilon)) + 0.0)
+        for name in ("soundness", "completeness"):
+            put(self, name, _number(name, getattr(self, name)))
+        if self.runs is not None:
+            put(self, "runs", check_count("runs", self.runs))
+        check_demands(self.runs, self.soundness, self.completeness)
+        put(self, "behaviour", _behaviour(self.behaviour))
+        EXTRACTORS[self.extractor]
+        if self.code is not None and not isinstance(self.code, SettingCode):
+            raise InputError(f"code is {self.code!r:.60}, expected a SettingCode or None")
+        if not isinstance(self.certificate, str):
+            self._check_certificate(self.certificate)
+        if self.word_probabilities is not None:
+            put(self, "word_probabilities", self._words(self.word_probabilities))
+
+    def _check_certificate(self, certificate: Chosen) -> None:
+        if self.code is not None and not same_code(certificate.code, self.code):
+            raise InputError(
+                f"the certificate is for setting code {certificate.code.name!r}, "
+                f"not {self.code.name!r}"
+            )
+        check_covered(certificate, self.epsilon)
+
+    def _words(self, given: ArrayLike) -> NDArray[np.float64]:
+        words = np.array(given, dtype=np.float64)
+        expected = None if self.code is None else (len(self.code.words),)
+        if words.shape != expected:
+            raise InputError(
+                f"word probabilities have shape {words.shape}, expected {expected or 'a code'}"
+            )
+        if not (words >= 0).all() or abs(float(words.sum()) - 1) > _ROUNDING:
+            raise InputError("word probabilities are no distribution, expected one")
+        words.setflags(write=False)
+        return words
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is asked, 64 hexadecimal digits; names of codes do not count."""
+        found: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("behaviour", "word_probabilities"):
+            if found[name] is not None:
+                found[name] = hashlib.sha256(found[name].astype("<f8").tobytes()).hexdigest()
+        if not isinstance(self.certificate, str):
+            found["certificate"] = {"sha256": self.certificate.digest}
+        if self.code is not None:
+            found["code"] = [list(self.code.words), self.code.starred]
+        return digest(found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def same_code(a: SettingCode, b: SettingCode) -> bool:
+    """Whether two codes choose the same settings, whatever they are called."""
+    return a.words == b.words and a.starred == b.starred
+
+
+def check_covered(certificate: Chosen, epsilon: float) -> None:
+    """Check that a certificate covers ε-SV sources.
+
+    Raises:
+        InputError: it does not.
+    """
+    if check_epsilon(epsilon) > certificate.epsilon:
+        raise InputError(
+            f"the certificate covers sources up to epsilon {certificate.epsilon:g}, "
+            f"not epsilon {epsilon:g}"
+        )
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return `value` as an int if it is a positive count of at most 10⁹.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise InputError(f"{name} is {value!r:.60}, expected a whole number in 1..{MOST_RUNS}")
+    if not 0 < value <= MOST_RUNS:
+        raise InputError(f"{name} {value} is outside 1..{MOST_RUNS}")
+    return int(value)
+
+
+def check_demands(runs: int | None, soundness: float, completeness: float) -> None:
+    """Check n (None for n → ∞), σ and the completeness.
+
+    Raises:
+        InputError: a value out of range, or σ beyond what n runs could give on any device.
+    """
+    if runs is not None:
+        check_count("runs", runs)
+    if not 0 < completeness < 1:
+        raise InputError(f"completeness {completeness} is outside (0, 1)")
+    if not 0 < soundness < math.inf:
+        raise InputError(f"soundness {soundness} is not positive (it is σ of 2^−σ)")
+    # An extractor needs k₂ > 2·log₂(1/ξ) ≥ 2(σ+3), and four bits a run are all that there are.
+    if runs is not None and not 2 * (soundness + 3) < BITS_PER_OUTCOME * runs:
+        raise InputError(
+            f"soundness {soundness} can never be met: {runs} runs have at most "
+            f"{BITS_PER_OUTCOME * runs} bits of min-entropy, "
+            f"2(σ+3) = {2 * (soundness + 3):g} are needed"
+        )
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InputError(f"{name} is {value!r:.60}, expected a number")
+    return float(value) + 0.0
+
+
+def _behaviour(given: ArrayLike) -> NDArray[np.float64]:
+    """A read-only copy of P(x|u), normalised; it may signal, as processors do."""
+    table = np.array(given, dtype=np.float64)
+    if table.shape != (N_PAIRS, N_JOINT):
+        raise InputError(f"behaviour has shape {table.shape}, expected {(N_PAIRS, N_JOINT)}")
+    off = ~((table >= -_ROUNDING) & (table <= 1 + _ROUNDING))
+    if off.any():
+        u, x = (int(i) for i in np.argwhere(off)[0])
+        raise InputError(f"behaviour entry [{u}, {x}] is {table[u, x]}, expected a probability")
+    sums = np.abs(table.sum(axis=1) - 1)
+    if sums.max() > 1e-6:
+        u = int(sums.argmax())
+        raise InputError(f"behaviour row {u} sums to {table[u].sum():.12g}, expected 1")
+    table.setflags(write=False)
+    return table
