@@ -168,7 +168,7 @@ class Format:
         major, dot, text = version.partition(".") if type(version) is str else ("", "", "")
         if type(version) is int and 0 < version <= _MOST_VERSION:
             found = (version, 0)
-        elif dot and all(_is_number(part) for part in (major, text)) and text != "0":
+        elif dot and all(_is_number(part) for part in (major, text)):
             found = (int(major), int(text))
         else:
             found = None
