@@ -42,6 +42,9 @@ class RunRecord:
         seconds: times by stage; the only entry that differs when a seeded run is repeated.
         files: SHA-256 of every other file of the run, by name.
         sha256: digest of all that.
+
+    Raises:
+        InputError: redrawn chunks that the plan's runs do not have.
     """
 
     plan: Plan
@@ -52,6 +55,9 @@ class RunRecord:
     seconds: Mapping[str, float]
     files: Mapping[str, str]
     sha256: str
+
+    def __post_init__(self) -> None:
+        self.provenance.check_for(self.plan.runs)
 
     @classmethod
     def from_json(cls, data: Any) -> RunRecord:
@@ -74,7 +80,6 @@ class RunRecord:
             sha256=opened.sha256,
         )
         entries.done()
-        record.provenance.check_for(record.plan.runs)
         return record
 
 

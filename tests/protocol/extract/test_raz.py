@@ -229,7 +229,7 @@ def test_planned_numbers_satisfy_their_own_formula(degree, epsilon, output_bits,
     assert error > wanted
     # The inverse question gives the same output back.
     if plan.min_entropy2 < degree:
-        most = Raz.largest(None, degree, plan.min_entropy2 + 1e-6, wanted, epsilon)
+        most = Raz.largest(None, degree, plan.min_entropy2 + 1e-6, wanted, epsilon=epsilon)
         assert most.output_bits == output_bits
 
 
