@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from protocol.certificate.file import from_json
-from protocol.certificate.table import TableCertificate
+from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import parse_json
 
 _FOLDER = "data/shipped"
@@ -29,14 +29,12 @@ def _names() -> tuple[tuple[float, str, str], ...]:
 
 
 @cache
-def _read(name: str) -> TableCertificate:
+def _read(name: str) -> ScoreCertificate:
     text = resources.files("protocol.certificate").joinpath(f"{_FOLDER}/{name}").read_text("utf-8")
-    found = from_json(parse_json(text, f"shipped certificate {name!r}"))
-    assert isinstance(found, TableCertificate)
-    return found
+    return from_json(parse_json(text, f"shipped certificate {name!r}"))
 
 
-def shipped_certificates(epsilon: float) -> list[TableCertificate]:
+def shipped_certificates(epsilon: float) -> list[ScoreCertificate]:
     """For each code and noise the certificate that covers ε-SV sources most closely.
 
     That is the one of the least ε' ≥ `epsilon`: an ε-SV source is an ε'-SV source for every

@@ -125,7 +125,7 @@ class TableCertificate(ScoreCertificate):
             raise InputError(f"the certificate does not hold: {error}") from None
 
     @classmethod
-    def candidates(cls, request: Request) -> Iterable[TableCertificate]:
+    def candidates(cls, request: Request) -> Iterable[ScoreCertificate]:
         """Those that ship with the package and cover the request's sources."""
         from protocol.certificate.shipped import shipped_certificates
 
