@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from protocol.diagnose.signs import count_runs, diagnose, diagnose_counts
 from protocol.settings.code import default_code
-from protocol.sources.sources import UniformSource
+from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 

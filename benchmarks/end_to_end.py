@@ -15,7 +15,7 @@ from _report import header, seconds, spread
 from protocol.run.play import extract
 from protocol.run.tally import Tally
 from protocol.settings.code import default_code
-from protocol.sources.sources import UniformSource
+from protocol.sources.uniform import UniformSource
 from qdevices.aer import behaviour
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise

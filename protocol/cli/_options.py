@@ -18,7 +18,7 @@ from protocol.errors import InputError
 from protocol.plan.choose import choices
 from protocol.request import Request, check_demands
 from protocol.settings.code import CODES, check_epsilon
-from protocol.sources.sources import SOURCES
+from protocol.sources.kinds import SOURCES, source_forms
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +45,32 @@ class Count(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         if not number.is_integer():
             self.fail(f"{value!r} is no whole number", param, ctx)
         return int(number)
+
+
+#: Options that a plan fixes, by the names of their parameters.
+_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
+
+
+def given(context: click.Context) -> set[str]:
+    """The parameters that the user gave; all others have their defaults."""
+    default = click.core.ParameterSource.DEFAULT
+    return {name for name in context.params if context.get_parameter_source(name) is not default}
+
+
+def check_not_fixed(given: set[str], what: str) -> None:
+    """Check that no option is given which a plan fixes.
+
+    Args:
+        given: parameters that the user gave.
+        what: where the plan comes from, for the message.
+
+    Raises:
+        InputError: one is.
+    """
+    for name in _PLANNED:
+        if name in given:
+            option = name.removesuffix("_name")
+            raise InputError(f"--{option} cannot be given with {what}, which fixes it")
 
 
 def _compose(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -177,8 +203,10 @@ source_option = click.option(
     "source_name",
     default="uniform",
     show_default=True,
-    metavar="|".join(SOURCES),
-    help="Where the weak bits come from; 'bias', 'markov' and 'adversarial' lean by ε.",
+    metavar="|".join(source_forms()),
+    help="Where the weak bits come from.  "
+    + "; ".join(f"{SOURCES[name].form}: {SOURCES[name].help}" for name in SOURCES)
+    + ".",
 )
 source_offset_option = click.option(
     "--source-offset",

@@ -11,7 +11,7 @@ from protocol.plan.make import plan_with
 from protocol.plan.plan import Plan
 from protocol.request import Request
 from protocol.settings.code import SettingCode
-from protocol.sources.sources import Source
+from protocol.sources.source import Source
 
 
 def plan_for(request: Request) -> Plan:

@@ -13,7 +13,8 @@ from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
 from protocol.jobs.drive import cancel
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.publish import is_published
+from protocol.jobs.opening import open_provider
+from protocol.jobs.result import is_published
 
 
 @click.command("cancel")
@@ -28,8 +29,7 @@ def command(folder: str, as_json: bool) -> int:
     with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder, ledger.job):
         if is_published(root):
             raise InputError(f"run {folder!r} is finished, expected one that is not")
-        provider = providers.open_provider(ledger.job, root)
-        stopped = cancel(ledger, provider, patience=providers.patience(ledger.job.backend))
+        stopped = cancel(ledger, open_provider(ledger))
     if as_json:
         click.echo(json.dumps({"folder": folder, "cancelled": stopped}, allow_nan=False))
     else:

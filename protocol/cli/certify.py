@@ -13,18 +13,18 @@ from protocol.cli import _options as options
 from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import plan_for
 from protocol.cli._progress import ProgressBar
-from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL, plan_text, show
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_csv
 from protocol.errors import InputError
+from protocol.jobs.result import check_finished
 from protocol.plan.choose import choices
 from protocol.plan.plan import Plan
 from protocol.run import folder
 from protocol.run.finish import check_faithful
 from protocol.run.record import read_planned
 from protocol.run.replay import certify, check_recorded
-from protocol.sources.sources import open_file
+from protocol.sources.file import open_file
 
 
 @click.command("certify")
@@ -118,7 +118,7 @@ def command(
     if run is not None:
         if settings is not None or outcomes is not None or csv_file is not None:
             raise InputError(f"folder {run!r} cannot be given with --settings, --outcomes or --csv")
-        check_finished(run)
+        check_finished(Path(run))
         stored = folder.read_run(run)
         data, kept = stored.data, stored.record.plan
     elif csv_file is not None and settings is None and outcomes is None:
@@ -131,12 +131,8 @@ def command(
     check_faithful(data.provenance, allow_grouped)
 
     if plan_file is not None or kept is not None:
-        fixed = ("expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
-        for name in fixed:
-            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-                option = name.removesuffix("_name")
-                what = "--plan" if plan_file is not None else "a run folder"
-                raise InputError(f"--{option} cannot be given with {what}, which fixes it")
+        what = "--plan" if plan_file is not None else "a run folder"
+        options.check_not_fixed(options.given(context), what)
     if plan_file is not None:
         plan = read_planned(plan_file)
     elif kept is not None:

@@ -12,14 +12,11 @@ from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL, show
-from protocol.cli.submit import absolute_source
-from protocol.errors import InputError
-from protocol.jobs.collect import Collected, collect
-from protocol.jobs.ledger import STATES, Ledger
-from protocol.providers.named import collect_command
-
-#: A day, in seconds.
-_LONGEST_POLL = 86_400
+from protocol.jobs.job import STATES
+from protocol.jobs.ledger import Ledger
+from protocol.jobs.named import collect_command
+from protocol.jobs.resume import Collected, collect
+from protocol.sources.kinds import absolute_source
 
 
 @click.command("collect")
@@ -71,23 +68,17 @@ def command(
     Exit code 0: accepted; 3: no output (a test aborted, the run was cancelled, or a job failed);
     4: not finished yet; 2: bad input, or the provider does not answer.
     """
-    if not 0 < poll_seconds <= _LONGEST_POLL:
-        raise InputError(
-            f"--poll {poll_seconds:g}, expected seconds above 0 and up to {_LONGEST_POLL}"
-        )
     root = Path(folder)
     with Ledger(root) as ledger:
         job = ledger.job
     with ProgressBar() as progress, providers.reachable(folder, job):
         found = collect(
             root,
-            lambda job: providers.open_to_send(job, root, backend),
             wait=wait,
             redraw=redraw,
             backend=backend,
             source=None if source is None else absolute_source(source),
             poll_seconds=poll_seconds,
-            patience=providers.patience(job.backend),
             progress=progress,
         )
     if found.result is None:

@@ -11,8 +11,9 @@ import click
 from protocol.cli import _options as options
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.documents.fields import printable
-from protocol.jobs.ledger import STATES, Ledger
-from protocol.jobs.publish import is_published
+from protocol.jobs.job import STATES
+from protocol.jobs.ledger import Ledger
+from protocol.jobs.result import is_published
 
 
 @click.command("jobs")

@@ -20,7 +20,7 @@ from protocol.errors import InputError
 from protocol.run import folder
 from protocol.run.play import execute
 from protocol.run.report import report_planned
-from protocol.sources.sources import open_source
+from protocol.sources.kinds import open_source
 
 
 @click.command("run")

@@ -15,25 +15,26 @@ from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
-from protocol.jobs.begin import begin
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
+from protocol.jobs.named import collect_command
+from protocol.jobs.opening import open_provider
+from protocol.jobs.start import begin
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
 from protocol.providers import retry
-from protocol.providers.named import collect_command
-from protocol.providers.provider import Order
+from protocol.providers.kinds import provider_kind
+from protocol.providers.provider import ORDERS, VARIANTS, Order, Variant
 from protocol.request import Request
 from protocol.run import folder
 from protocol.run.record import read_planned
 from protocol.run.report import report_planned
 from protocol.settings.code import SettingCode
+from protocol.sources.kinds import absolute_source, open_source
 from protocol.sources.positions import WeakBits
-from protocol.sources.sources import Source, open_source
+from protocol.sources.seeds import run_seed, source_seed
+from protocol.sources.source import Source
 from qdevices.noise import NoiseSpec
-
-#: Options that a plan fixes.
-_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
 
 
 @click.command("submit")
@@ -41,22 +42,21 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
     "--backend",
     required=True,
     metavar="NAME",
-    help="local:table (the simulated laboratory), aer, fake:NAME, ibm:NAME or "
-    "python:MODULE:CALLABLE; 'local:' before a name takes options like ',latency=0.2'.",
+    help=providers.backend_help(),
 )
 @click.option(
     "--out", required=True, type=click.Path(), metavar="DIR", help="The run folder; a new one."
 )
 @click.option(
     "--variant",
-    type=click.Choice(providers.VARIANTS),
+    type=click.Choice(VARIANTS),
     default="static",
     show_default=True,
     help="Circuits of a quantum processor; local:table has none.",
 )
 @click.option(
     "--order",
-    type=click.Choice(["run", "grouped"]),
+    type=click.Choice(ORDERS),
     default="run",
     show_default=True,
     help="'run': one shot a run in run order, faithful.  'grouped': sorted by setting in every "
@@ -71,7 +71,7 @@ _PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name
     default=None,
     metavar="JOBS",
     help="Jobs under way at a time, at most; `ksamp collect --wait` sends the rest.  "
-    "[default: no limit; 3 for ibm:NAME]",
+    + providers.in_flight_help(),
 )
 @options.runs_option
 @options.noise_option
@@ -106,7 +106,7 @@ def command(
     context: click.Context,
     backend: str,
     out: str,
-    variant: str,
+    variant: Variant,
     order: Order,
     chunk: int,
     in_flight: int | None,
@@ -127,42 +127,36 @@ def command(
 
     Exit code 0: sent; 3: nothing can be certified, so nothing was sent; 2: bad input.
     """
-    providers.check_backend(backend, variant)
+    kind = provider_kind(backend)
+    kind.check(backend, variant)
     retry.check_installed()
-    if seed is not None and seed < 0:
-        raise InputError(f"seed {seed} is negative, expected 0 or more")
-    if source_offset is not None and source_offset < 0:
-        raise InputError(f"source offset {source_offset} is negative, expected 0 or more")
-    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
+    seed = run_seed(seed)
     root = Path(out)
     if root.exists():
         raise InputError(f"folder {out!r} exists, expected a new one")
     folder.check_target(root)
-    simulated = providers.takes_noise(backend)
+    given = options.given(context)
+    simulated = kind.takes_noise(backend)
+    kind.check_noise(backend, noise if "noise" in given else None)
     if simulated:
         NoiseSpec.parse(noise)
         expect = noise if expect is None else expect
-    elif context.get_parameter_source("noise") is not click.core.ParameterSource.DEFAULT:
-        raise InputError(f"--noise {noise!r} cannot be given for {backend!r}, which has its own")
 
     if plan_file is not None:
-        for name in _PLANNED:
-            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-                option = name.removesuffix("_name")
-                raise InputError(f"--{option} cannot be given with --plan, which fixes it")
+        options.check_not_fixed(given, "--plan")
         plan, request, expect = read_planned(plan_file), None, None
     else:
         if expect is None:
-            behaviour = providers.reported_behaviour(backend, variant)
+            behaviour = kind.behaviour(backend, variant)
             expect = f"as {backend} reports"
         else:
             behaviour = expected_behaviour(expect)
 
         def open_weak(code: SettingCode) -> Source:
-            WeakBits(
-                source_name, wanted.epsilon, entropy, code
-            )  # refuses what cannot be taken up again
-            return open_source(source_name, wanted.epsilon, np.random.default_rng(entropy), code)
+            # Refuses what cannot be taken up again.
+            WeakBits(source_name, wanted.epsilon, seed, code)
+            rng = np.random.default_rng(source_seed(seed))
+            return open_source(source_name, wanted.epsilon, rng, code, source_offset)
 
         request = wanted.request(runs, behaviour)
         plan, _ = plan_with_source(request, open_weak)
@@ -172,7 +166,7 @@ def command(
     if not as_json:
         click.echo(plan_text(plan, expect, chunk))
 
-    weak = WeakBits(absolute_source(source_name), plan.epsilon, entropy, plan.code)
+    weak = WeakBits(absolute_source(source_name), plan.epsilon, seed, plan.code)
     begin(
         root,
         plan,
@@ -184,24 +178,23 @@ def command(
         noise=noise if simulated else None,
         expect=expect,
         source_offset=source_offset,
-        in_flight=providers.default_in_flight(backend) if in_flight is None else in_flight,
+        in_flight=in_flight,
     )
     with Lock(root / NAME), Ledger(root) as ledger, providers.reachable(out, ledger.job):
-        provider = providers.open_provider(ledger.job, root, backend)
-        sent = send(ledger, provider, patience=providers.patience(backend))
+        sent = send(ledger, open_provider(ledger, backend))
         claimed = ledger.weak_bits()
         sent_runs = sum(c.stop - c.start for c in ledger.chunks() if c.job_id is not None)
     bits = {"first": claimed[0][0], "next": claimed[-1][1]}
     if as_json:
         data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
-        data |= {"faithful": order == "run", "seed": entropy, "source_bits": bits}
+        data |= {"faithful": order == "run", "seed": seed, "source_bits": bits}
         data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan, chunk)}
         click.echo(json.dumps(data, allow_nan=False))
         return 0
     click.echo(
         f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} job{'s' * (sent != 1)} to {backend}."
     )
-    if weak.file is not None:
+    if weak.accounted:
         click.echo(f"Bits {bits['first']:,} to {bits['next']:,} of {weak.name} are spent.")
     if order == "grouped":
         click.echo(NOT_FAITHFUL)
@@ -231,9 +224,3 @@ def _decline(
         click.echo(json.dumps(data, allow_nan=False))
     else:
         click.echo("NO OUTPUT: nothing can be certified, so nothing was sent.")
-
-
-def absolute_source(source_name: str) -> str:
-    """The source's name with an absolute path, as a later process may start elsewhere."""
-    kind, _, path = source_name.partition(":")
-    return f"file:{Path(path).absolute()}" if kind == "file" and path != "-" else source_name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
-from protocol.cli._providers import check_finished
 from protocol.cli._text import NOT_FAITHFUL
+from protocol.jobs.result import check_finished
 from protocol.run.verification import verify_folder
 
 
@@ -32,7 +33,7 @@ def command(folder: str, plan_digest: str | None, digest: str | None, as_json: b
 
     Exit code 0: everything agrees; 3: something does not, and it is said what; 2: no run folder.
     """
-    check_finished(folder)
+    check_finished(Path(folder))
     with ProgressBar() as progress:
         found = verify_folder(folder, progress, expected_plan=plan_digest, expected_record=digest)
     if as_json:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from protocol.documents.fields import printable
-from protocol.documents.files import PRIVATE, open_regular
+from protocol.documents.files import MissingError, create_private, open_regular
 from protocol.errors import InputError
 
 Row = tuple[Any, ...]
@@ -48,17 +47,12 @@ def create(path: Path, what: str) -> None:
         FileExistsError: there is something of that name.
         InputError: it cannot be made.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, PRIVATE)
+        create_private(path).close()
     except FileExistsError:
         raise
     except OSError as error:
         raise InputError(f"{what} {str(path)!r} cannot be made: {error.strerror}") from None
-    try:
-        os.fchmod(descriptor, PRIVATE)
-    finally:
-        os.close(descriptor)
 
 
 class Database:
@@ -212,18 +206,10 @@ def _check_journal(journal: Path, what: str) -> None:
     """
     try:
         # Another process may make and remove its own at any moment: one look, not two.
-        descriptor = os.open(journal, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        file = open_regular(journal, f"journal of the {what}", follow=False)
+    except MissingError:
         return
-    except OSError as error:
-        raise InputError(
-            f"journal {str(journal)!r} of the {what} cannot be read: {error.strerror}, "
-            "expected a regular file or none"
-        ) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InputError(f"journal {str(journal)!r} is no regular file, expected one or none")
-    with os.fdopen(descriptor, "rb") as file:
+    with file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(_JOURNAL_MAGIC)))
         if file.read(len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC:

@@ -13,9 +13,10 @@ import errno
 import logging
 import os
 import re
+import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,30 +32,84 @@ _PARTIAL = ".partial-"
 log = logging.getLogger("ksamp")
 
 
-def open_regular(path: str | Path, what: str, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file for reading; never blocks.
+class MissingError(InputError):
+    """A file that is not there."""
+
+
+def open_now(path: str | Path, flags: int, mode: int = PRIVATE, *, follow: bool = True) -> int:
+    """A descriptor of whatever is at `path`, opened without waiting and for this process only.
+
+    Args:
+        path: a file, folder, pipe or device.
+        flags: `os.O_RDONLY` and so on.
+        mode: permissions of a new file, less the umask.
+        follow: whether a link is followed.
+
+    Raises:
+        OSError: it cannot be opened, or is a link that is not followed.
+    """
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    return os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)), mode)
+
+
+def regular_descriptor(
+    path: str | Path, what: str, flags: int, mode: int = PRIVATE, *, follow: bool = True
+) -> int:
+    """A descriptor of a regular file; never blocks.
 
     Args:
         path: the file.
         what: what it is, for messages, such as "plan file".
+        flags, mode: as in `open_now`.
         follow: whether a link is followed; files inside a run folder must be none.
 
     Raises:
+        MissingError: there is none.
         InputError: it cannot be opened, is a link that is not followed, or no regular file.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    name = f"{what} {str(path)!r}"
+    done = "read" if flags & (os.O_WRONLY | os.O_RDWR) == 0 else "written"
     try:
-        descriptor = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+        descriptor = open_now(path, flags, mode, follow=follow)
+    except FileNotFoundError as error:
+        raise MissingError(f"{name} cannot be {done}: {error.strerror}") from None
     except OSError as error:
         if error.errno == errno.ELOOP and not follow:
-            raise InputError(f"{what} {str(path)!r} is a link, expected a regular file") from None
-        raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from None
+            raise InputError(f"{name} is a link, expected a regular file") from None
+        raise InputError(f"{name} cannot be {done}: {error.strerror}") from None
     except ValueError as error:  # a name with a zero byte
-        raise InputError(f"{what} {str(path)!r} cannot be read: {error}") from None
+        raise InputError(f"{name} cannot be {done}: {error}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InputError(f"{what} {str(path)!r} is no regular file, expected one")
-    return os.fdopen(descriptor, "rb")
+        raise InputError(f"{name} is no regular file, expected one")
+    return descriptor
+
+
+def open_regular(path: str | Path, what: str, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file for reading; arguments and errors as `regular_descriptor`."""
+    return os.fdopen(regular_descriptor(path, what, os.O_RDONLY, follow=follow), "rb")
+
+
+def open_log(path: str | Path, what: str) -> BinaryIO:
+    """Open a file of its owner's only to append to, a new one if there is none.
+
+    Raises:
+        InputError: as `regular_descriptor`; it must not be a link either.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    return os.fdopen(regular_descriptor(path, what, flags, follow=False), "ab")
+
+
+def create_private(path: Path) -> BinaryIO:
+    """A new file, open for writing, that only its owner may read whatever the umask.
+
+    Raises:
+        OSError: it exists or cannot be made.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    file = os.fdopen(open_now(path, flags, follow=False), "wb")
+    os.fchmod(file.fileno(), PRIVATE)
+    return file
 
 
 def read_bytes(path: str | Path, what: str, most: int, *, follow: bool = True) -> bytes:
@@ -193,7 +248,7 @@ def _is_held(path: Path) -> bool:
     except ImportError:  # no locks on this system: never clean what may be in use
         return True
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        descriptor = open_now(path, os.O_RDONLY, follow=False)
     except OSError:
         return True
     try:
@@ -203,6 +258,64 @@ def _is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextlib.contextmanager
+def staging(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path` in which it is written; give it its name by `move_to_name`.
+
+    It is private, and held so that nobody takes it for a leftover.  Afterwards it is gone, unless
+    it has got its name; what a killed process leaves of it is among the `leftovers`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    hidden = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.absolute().parent))
+    try:
+        descriptor = open_now(hidden, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0), follow=False)
+    except OSError:
+        hidden.rmdir()
+        raise
+    try:
+        hold(descriptor)
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)  # while nobody else can take it up
+        os.close(descriptor)
+
+
+def move_to_name(hidden: Path, path: Path) -> None:
+    """Give a folder of `staging`, which is complete and synced, its name; as open as the umask has.
+
+    Raises:
+        OSError: the name is taken, or the disk refuses.
+    """
+    hidden.chmod(0o777 & ~umask())
+    sync(hidden)
+    hidden.rename(path)
+    sync(path.absolute().parent)
+
+
+def move_in(hidden: Path, folder: Path, last: str, tell: Callable[[str], None]) -> None:
+    """Move all files of one folder into another, replacing those there.
+
+    Args:
+        hidden: its files are on the disk already; it is removed.
+        folder: where to.
+        last: the file that makes the others count: it is moved when those are on the disk.
+        tell: told the name of each file before it is moved.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    names = sorted(file.name for file in hidden.iterdir() if file.name != last)
+    for name in (*names, last):
+        if name == last:
+            sync(folder)
+        tell(name)
+        (hidden / name).replace(folder / name)
+    sync(folder)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def umask() -> int:

@@ -7,10 +7,10 @@ has to be recognised; the process id in the file is only for the message.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 
+from protocol.documents.files import regular_descriptor
 from protocol.errors import InputError
 
 NAME = "ledger.lock"
@@ -34,16 +34,8 @@ class Lock:
         except ImportError:
             raise InputError("this system has no file locks (flock), expected POSIX") from None
         # The file may have been received: never through a link into somebody's own file.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            descriptor = os.open(self._path, flags, 0o666)
-        except OSError as error:
-            raise InputError(
-                f"lock file {str(self._path)!r} cannot be opened: {error.strerror}"
-            ) from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise InputError(f"lock file {str(self._path)!r} is no regular file, expected one")
+        flags = os.O_RDWR | os.O_CREAT
+        descriptor = regular_descriptor(self._path, "lock file", flags, 0o666, follow=False)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

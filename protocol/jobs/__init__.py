@@ -1,11 +1,11 @@
 """Runs that are sent to a provider in chunks and survive being killed (design 6, "order of runs").
 
-`begin` fixes the plan and the settings in a ledger before anything is sent, `drive` sends chunks
-and fetches outcomes, `collect` goes on from wherever the last process stopped and publishes the
-run folder, `local` is a provider of our own that runs the jobs in another process.
+`start` fixes the plan and the settings in a ledger before anything is sent, `drive` sends chunks
+and fetches outcomes, `resume` goes on from wherever the last process stopped, `result` writes the
+run folder.  The providers have a room of their own.
 
-A run folder may come from anybody: `database` opens its files, `ledger` and `queue` believe what
-they checked, and `named` says what a folder may not decide.
+A run folder may come from anybody: `ledger` believes what it checked, and `named` says what a
+folder may not decide.
 
 A chunk goes planned → submitting → submitted → done, or ends failed or cancelled.  What is
 recorded always comes before what is done: the settings before they are sent, the intention to

@@ -1,7 +1,7 @@
 """Sending chunks and fetching their outcomes, one recorded step after the other.
 
 Chunks are sent in the order of their weak bits, which after a redraw still is that of their
-numbers (`begin.redraw`); that the provider plays them in the order in which they were sent is
+numbers (`start.redraw`); that the provider plays them in the order in which they were sent is
 assumed, and enforced by a run with one job in flight.
 
 A submit whose reply was lost, by the network or by a kill, is never repeated blindly: the
@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
-from protocol.jobs.ledger import ON_THE_WAY, Chunk, Ledger
+from protocol.jobs.job import ON_THE_WAY, Chunk
+from protocol.jobs.ledger import Ledger
+from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
 from protocol.run.tally import check_runs
@@ -48,7 +50,7 @@ def send(
         InputError: the provider refuses for good, or known answers came back wrong.
     """
     chunks = ledger.chunks("planned", "submitting")
-    job, patience = ledger.job, patience or Patience()
+    job, patience = ledger.job, patience or _patience(ledger)
     if chunks and ledger.prepared() is None:
         observer("before known answers")
         kept = patience.call(partial(provider.prepare, job.prepare_tag, job.prepare_seed))
@@ -101,7 +103,7 @@ def fetch(
         TransientError: as `send`.
         InputError: the provider does not know a job.
     """
-    patience = patience or Patience()
+    patience = patience or _patience(ledger)
     waiting = 0
     for chunk in ledger.chunks("submitted"):
         job_id = str(chunk.job_id)
@@ -141,7 +143,7 @@ def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = No
     Raises:
         TransientError: as `send`; the run is cancelled, calling again goes on.
     """
-    patience = patience or Patience()
+    patience = patience or _patience(ledger)
     ledger.cancel()
     chunks = ledger.chunks(*ON_THE_WAY)
     for chunk in chunks:
@@ -152,6 +154,10 @@ def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = No
             patience.call(partial(provider.cancel, job_id))
         ledger.mark(chunk, "cancelled", note="cancelled by ksamp cancel")
     return len(chunks)
+
+
+def _patience(ledger: Ledger) -> Patience:
+    return provider_kind(ledger.job.backend).patience
 
 
 def _oldest(provider: Provider, found: list[str]) -> str:

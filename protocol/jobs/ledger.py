@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +21,15 @@ from numpy.typing import NDArray
 from protocol.documents.database import ConflictError, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.providers.provider import MOST_RUNS, ORDERS, VARIANTS, Order
-from protocol.request import MOST_RUNS as MAX_RUNS
+from protocol.jobs.job import MOST_JOB_ID, STATES, Chunk, Job, State
 from protocol.run.folder import recover
 from qdevices.ks18.game import N_JOINT, N_PAIRS
-from qdevices.noise import NoiseSpec
 
 T = TypeVar("T")
 
 NAME = "ledger.sqlite"
 #: 1 numbered the outcomes of basis M7 in another order than the paper.
 VERSION = 2
-State = Literal["planned", "submitting", "submitted", "done", "failed", "cancelled"]
-STATES: tuple[State, ...] = (
-    "planned", "submitting", "submitted", "done", "failed", "cancelled",
-)  # fmt: skip
-#: Chunks in these states have been sent or will be.
-ON_THE_WAY: tuple[State, ...] = ("planned", "submitting", "submitted")
-
 _WHAT = "ledger"
 _SCHEMA = (
     "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -58,133 +48,6 @@ _SCHEMA = (
 _KEYS = ("job", "prepared", "extractor_bits", "cancelled")
 _MOST_POSITION = 1 << 62
 _MOST_ATTEMPTS = 1 << 31
-_MOST_JOB_ID = 200
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run was submitted as; fixed.
-
-    Attributes:
-        name: random name of this run at the provider, first part of every tag.
-        backend: as given, for example "local:table".
-        variant: of the circuits: static, literal or feedforward.
-        order: "run" is faithful; "grouped" sorts each chunk by setting.
-        noise: of a simulated device, as text.
-        expect: what the plan expects, as text; None if a plan was given.
-        source: name of the weak source, a file by its absolute path.
-        seed: of all simulated randomness.
-        chunk: runs in a chunk, at most.
-        plan: `Plan.to_json()`.
-        in_flight: jobs under way at a time, at most; None for no limit.
-    """
-
-    name: str
-    backend: str
-    variant: str
-    order: Order
-    noise: str | None
-    expect: str | None
-    source: str
-    seed: int
-    chunk: int
-    plan: dict[str, Any]
-    in_flight: int | None = None
-
-    @property
-    def prepare_tag(self) -> str:
-        """The tag of the job with the known-answer circuits."""
-        return f"ksamp-{self.name}-known-answers"
-
-    @property
-    def prepare_seed(self) -> int:
-        """Seed of the known-answer circuits, 62 bits."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(2,))
-        return int(sequence.generate_state(1, np.uint64)[0]) >> 2
-
-    def tag(self, number: int, attempt: int) -> str:
-        """The tag of a chunk's job, different for every attempt."""
-        return f"ksamp-{self.name}-{number}-{attempt}"
-
-    def job_seed(self, number: int, attempt: int) -> int:
-        """Seed of a chunk's simulated outcomes, 62 bits; from the run's seed and the chunk only."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(1, number, attempt))
-        return int(sequence.generate_state(1, np.uint64)[0]) >> 2
-
-    @cached_property
-    def runs(self) -> int:
-        """Runs in all, as the plan has them."""
-        return Fields(self.plan, "the ledger's plan").integer("runs", 1, MAX_RUNS)
-
-    @property
-    def chunks(self) -> int:
-        """How many chunks there are."""
-        return -(-self.runs // self.chunk)
-
-    def span(self, number: int) -> tuple[int, int]:
-        """First run of a chunk and one past its last."""
-        start = number * self.chunk
-        return start, min(start + self.chunk, self.runs)
-
-    @classmethod
-    def from_json(cls, data: Any) -> Job:
-        """The job of a ledger's JSON, or of `asdict`; the plan's content is checked by `Plan`.
-
-        Raises:
-            InputError: an entry is missing, unknown, of another type or out of range.
-        """
-        entries = Fields(data, "the ledger's job")
-        job = cls(
-            name=entries.text("name", 16),
-            backend=entries.text("backend"),
-            variant=entries.choice("variant", *VARIANTS),
-            order=cast(Order, entries.choice("order", *ORDERS)),
-            noise=None if entries.missing("noise") else entries.text("noise"),
-            expect=None if entries.missing("expect") else entries.text("expect"),
-            source=entries.text("source"),
-            seed=entries.integer("seed", 0, (1 << 128) - 1),
-            chunk=entries.integer("chunk", 1, MOST_RUNS),
-            plan=dict(entries.object("plan")),
-            in_flight=None
-            if entries.missing("in_flight")
-            else entries.integer("in_flight", 1, MAX_RUNS),
-        )
-        entries.done()
-        if not (len(job.name) == 16 and set(job.name) <= set("0123456789abcdef")):
-            raise InputError(
-                f"the ledger's job has name {printable(job.name)!r}, expected 16 digits 0-9a-f"
-            )
-        if job.noise is not None:
-            NoiseSpec.parse(job.noise)
-        _ = job.runs  # refuses a plan without them
-        return job
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Runs `start` to `stop`, and the job that plays them.
-
-    Attributes:
-        number: from 0.
-        start, stop: runs, half open.
-        attempt: 0, and one more each time its settings were drawn anew.
-        state: one of `STATES`.
-        tag: by which the provider finds the job.
-        job_id: the provider's, once known.
-        note: why it failed, one line.
-        repeated: it was sent again after the provider did not know its tag, so a second job with
-            this tag may turn up.
-    """
-
-    number: int
-    start: int
-    stop: int
-    attempt: int
-    state: State
-    tag: str
-    job_id: str | None
-    note: str
-    repeated: int
 
 
 _ROW = (
@@ -213,6 +76,7 @@ class Ledger:
             recover(folder)
         if not os.path.lexists(path):
             raise InputError(f"{str(folder)!r} has no {NAME}, expected a folder of `ksamp submit`")
+        self.folder = folder
         self._name = f"ledger {str(path)!r}"
         self._base = Database(path, _WHAT, _SCHEMA, VERSION)
         try:
@@ -244,7 +108,6 @@ class Ledger:
             chunks: (first run, one past the last, settings of shape (runs,) uint8).
             spent: ranges of weak bits (first, one past the last, what for).
         """
-        Job.from_json(asdict(job))  # what could not be read again is not written
         create(folder / NAME, _WHAT)
         opened = Database(folder / NAME, _WHAT, _SCHEMA, VERSION, fresh=True)
         with opened as base, base.transaction():
@@ -320,9 +183,9 @@ class Ledger:
             attempt=attempt,
             state=cast(State, entries.choice("state", *STATES)),
             tag=entries.choice("tag", self.job.tag(number, attempt)),
-            job_id=None if missing else check_id(entries.any("job_id"), "a job", _MOST_JOB_ID),
+            job_id=None if missing else check_id(entries.any("job_id"), "a job", MOST_JOB_ID),
             note=printable(entries.text("note", 1 << 20)),
-            repeated=entries.integer("repeated", 0, 1),
+            repeated=bool(entries.integer("repeated", 0, 1)),
         )
         for column, there in (("settings", True), ("outcomes", chunk.state == "done")):
             kind, size = entries.any(f"type of {column}"), entries.any(f"length of {column}")
@@ -330,9 +193,6 @@ class Ledger:
                 expected = f"{stop - start} bytes" if there else "none"
                 raise InputError(f"{name} has {column} of type {kind} and length {size}, "
                                  f"expected {expected}")  # fmt: skip
-        if chunk.state in ON_THE_WAY and (chunk.job_id is not None) != (chunk.state == "submitted"):
-            raise InputError(f"{name} is {chunk.state} with job {chunk.job_id!r}, expected one "
-                             "if and only if it is submitted")  # fmt: skip
         return chunk
 
     def settings(self, number: int) -> NDArray[np.uint8]:
@@ -352,7 +212,7 @@ class Ledger:
             InputError: the id belongs to another chunk already.
         """
         if job_id is not None:
-            check_id(job_id, "a job", _MOST_JOB_ID)
+            check_id(job_id, "a job", MOST_JOB_ID)
         try:
             with self._base.transaction():
                 self._base.execute(

@@ -1,118 +1,36 @@
-"""A provider on this machine that behaves like one far away.
+"""A provider on this machine that behaves like one far away; its backends are `local:...`.
 
-It is named `local:INNER[,OPTION=VALUE...]`, for example `local:table,latency=0.2,lose_reply=0.1`.
 Jobs wait in a queue on the disk and are run by a worker process of its own, which outlives whoever
-submitted them.  INNER is `table`, the exact noisy table of `--noise`, or a backend's name as
-`qdevices.hardware.open_backend` takes it.
-Failures on demand are drawn from `seed`, the job and the number of the try, so they come
-back at every repetition.
+submitted them.  Failures on demand are drawn from the spec's `seed`, the job and the number of the
+try, so they come back at every repetition.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import math
-import os
-import stat
-import subprocess
-import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.documents.files import PRIVATE
 from protocol.documents.lock import Lock
 from protocol.errors import InputError
-from protocol.providers.provider import Order, Status, TransientError
-from protocol.providers.queue import Queue, Setup
-from qdevices.noise import NoiseSpec
+from protocol.providers.kind import Opening, ProviderKind
+from protocol.providers.kinds import provider_kind
+from protocol.providers.local_spec import LocalSpec
+from protocol.providers.provider import Order, Status, TransientError, Variant
+from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup
+from protocol.providers.retry import Patience
+from protocol.providers.spawn import start_worker
 
-WORKER_LOCK = "worker.lock"
-_LOG = "worker.log"
-#: Backends that are no device of this machine; one of them is an account.
-_NOT_HERE = ("ibm:", "local:")
-#: A child's first words: its import path is what the parent says, before anything is imported.
-_START = (
-    "import json, sys\n"
-    "given = json.loads(sys.argv[1])\n"
-    "sys.path[:] = given + [entry for entry in sys.path if entry not in given]\n"
-    "sys.path += [entry for entry in [sys.argv[2]] if entry not in sys.path]\n"
-    "from protocol.providers.worker import main\n"
-    "main(sys.argv[3:])\n"
-)
+#: A queue on this machine answers at once or never.
+PATIENCE = Patience(attempts=10, first_seconds=0.01, most_seconds=0.2)
+_QUEUE = "queue"
 _SECONDS_BETWEEN_STARTS = 3.0
-_NOISES = tuple(field.name for field in fields(NoiseSpec))
-
-
-@dataclass(frozen=True)
-class LocalSpec:
-    """What the text after `local:` says.
-
-    Attributes:
-        inner: the device: "table" or a backend's name.
-        latency: seconds that a job waits in the queue at least.
-        fail_submit: probability that a submit fails before the job arrives.
-        lose_reply: probability that a job arrives but its id is lost.
-        fail_status: probability that asking for a job's state fails.
-        fail_result: probability that fetching a result fails.
-        fail_job: probability that a job ends failed.
-        miss_tag: probability that a search by tag finds nothing, as if it lagged behind.
-        seed: of these failures.
-    """
-
-    inner: str
-    latency: float = 0.0
-    fail_submit: float = 0.0
-    lose_reply: float = 0.0
-    fail_status: float = 0.0
-    fail_result: float = 0.0
-    fail_job: float = 0.0
-    miss_tag: float = 0.0
-    seed: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> LocalSpec:
-        """Read `INNER[,OPTION=VALUE...]`.
-
-        Raises:
-            InputError: no inner device or one that is not run here, an unknown option, or a value
-                out of range.
-        """
-        inner, *options = text.split(",")
-        while inner.startswith("aer:") and options and options[0].partition("=")[0] in _NOISES:
-            inner = f"{inner},{options.pop(0)}"  # the simulator's own options
-        if not inner or ("=" in inner and not inner.startswith("aer:")):
-            raise InputError(f"backend 'local:{text}' names no device, expected local:table or so")
-        if inner.startswith(_NOT_HERE):
-            raise InputError(
-                f"backend 'local:{text}' has a provider of its own, expected no 'local:'"
-            )
-        known = [field.name for field in fields(cls)][1:]
-        values: dict[str, float] = {}
-        for option in options:
-            name, equals, value = option.partition("=")
-            if name not in known or not equals or name in values:
-                raise InputError(
-                    f"option {option!r} of backend 'local:{text}', expected each at most once of "
-                    f"{', '.join(f'{k}=' for k in known)}"
-                )
-            try:
-                number = float(value)
-            except ValueError:
-                number = math.nan
-            most = 1.0 if name not in ("latency", "seed") else 1e9
-            if not 0 <= number <= most:
-                raise InputError(f"option {option!r}, expected a number from 0 to {most:g}")
-            values[name] = number
-        seed = int(values.pop("seed", 0))
-        return cls(inner, seed=seed, **values)
 
 
 class LocalProvider:
@@ -121,7 +39,7 @@ class LocalProvider:
     Args:
         queue: the folder.
         spec: the backend.
-        variant, order, noise: as in `ledger.Job`.
+        variant, order, noise: as in `kind.Opening`.
         named: the device that the user named on this machine; nothing is imported for a device
             `python:...` that is not it, so neither played nor checked, only found and cancelled.
     """
@@ -131,7 +49,7 @@ class LocalProvider:
         queue: Path,
         spec: LocalSpec,
         *,
-        variant: str,
+        variant: Variant,
         order: Order,
         noise: str | None,
         named: str | None = None,
@@ -143,10 +61,22 @@ class LocalProvider:
         self._tries: Counter[str] = Counter()
         self._started = -math.inf
 
+    @classmethod
+    def of(cls, opening: Opening, spec: LocalSpec) -> LocalProvider:
+        """The provider of a run, with its queue in the run's folder."""
+        return cls(
+            opening.folder / _QUEUE,
+            spec,
+            variant=opening.variant,
+            order=opening.order,
+            noise=opening.noise,
+            named=spec.inner if opening.named else None,
+        )
+
     def prepare(self, tag: str, seed: int) -> str:
         """Run the known-answer circuits here, there is no queue for them; see the protocol."""
         self._check_named()
-        if self._spec.inner != "table":
+        if self._spec.inner != TABLE:
             # By name, as `protocol` imports Qiskit only when a device needs it.
             hardware = importlib.import_module("qdevices.hardware")
             hardware.verify(self._spec.inner, self._setup.variant, seed)
@@ -225,54 +155,51 @@ class LocalProvider:
         start_worker(self._queue.folder, self._setup)
 
 
-def start_worker(folder: Path, setup: Setup) -> None:
-    """Start a worker that plays the jobs of a queue which were queued for `setup`.
+class _Kind(ProviderKind):
+    """The simulated laboratory, or any device of this machine with latency and failures."""
 
-    Nothing that lies in the current folder, the queue's or one that an environment variable names
-    in passing is imported by it: it is isolated (`python -I`), and takes over this process's
-    import path without the current folder.  A device `python:...` alone is also looked for there,
-    after everything that is installed (`qdevices.hardware.catalogue`).
+    name = "local"
+    forms = ("local:table", "local:DEVICE,latency=SECONDS,...")
+    help = "the simulated laboratory, or one of the devices here with failures on demand"
+    patience = PATIENCE
 
-    Raises:
-        InputError: the log in the queue's folder cannot be written, or is no regular file.
-    """
-    path, home = import_path()
-    folder = folder.absolute()
-    with _open_log(folder / _LOG) as log:
-        subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, json.dumps(path), home, str(folder),
-             json.dumps(asdict(setup))],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=None if setup.code else "/",
-            start_new_session=True,  # a Ctrl-C or the end of the submitter is not its own
-        )  # fmt: skip
+    def open(self, opening: Opening) -> LocalProvider:
+        """The provider of the queue in the run's folder."""
+        return LocalProvider.of(opening, _spec(opening.backend))
+
+    def check(self, backend: str, variant: Variant) -> None:
+        """As the device does; a table has no circuits."""
+        if (inner := _spec(backend).inner) != TABLE:
+            provider_kind(inner).check(inner, variant)
+
+    def check_again(self, backend: str, variant: Variant) -> None:
+        """As the device does."""
+        if (inner := _spec(backend).inner) != TABLE:
+            provider_kind(inner).check_again(inner, variant)
+
+    def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
+        """As the device reports."""
+        if (inner := _spec(backend).inner) == TABLE:
+            return super().behaviour(backend, variant)
+        return provider_kind(inner).behaviour(inner, variant)
+
+    def takes_noise(self, backend: str) -> bool:
+        """The table is the simulated laboratory."""
+        return _spec(backend).inner == TABLE
+
+    def named_again(self, backend: str) -> str | None:
+        """As the device says."""
+        inner = _spec(backend).inner
+        return None if inner == TABLE else provider_kind(inner).named_again(inner)
+
+    def runs_code(self, backend: str) -> bool:
+        """As the device does."""
+        inner = _spec(backend).inner
+        return inner != TABLE and provider_kind(inner).runs_code(inner)
 
 
-def import_path() -> tuple[list[str], str]:
-    """Where a child may import from as this process does, and where this package lies.
-
-    The current folder is left out, which `python -m` and an empty entry of PYTHONPATH put first;
-    if this package lies in it, the child looks there last.
-    """
-    try:
-        here = Path.cwd().resolve()
-    except OSError:  # it was removed
-        here = None
-    entries = [entry for entry in sys.path if isinstance(entry, str) and Path(entry).is_absolute()]
-    home = str(Path(__file__).resolve().parents[2])
-    return [entry for entry in entries if Path(entry).resolve() != here], home
+def _spec(backend: str) -> LocalSpec:
+    return LocalSpec.parse(backend.partition(":")[2])
 
 
-def _open_log(path: Path) -> BinaryIO:
-    """The worker's log, for its owner only; it is appended to, so it must not be a link."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, PRIVATE)
-    except OSError as error:
-        raise InputError(f"log {str(path)!r} cannot be written: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InputError(f"log {str(path)!r} is no regular file, expected one")
-    return os.fdopen(descriptor, "ab")
+KIND = _Kind()

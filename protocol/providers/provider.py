@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from protocol.errors import KsampError
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
-Order = Literal["run", "grouped"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
+#: How the runs of a job are sent: one by one as the protocol has it, or sorted by setting.
+Order = Literal["run", "grouped"]
 ORDERS: tuple[Order, ...] = ("run", "grouped")
 #: Circuits of a processor.
-VARIANTS = ("static", "literal", "feedforward")
-#: Runs in one job; no provider known to us takes more executions.
-MOST_RUNS = 10_000_000
+Variant = Literal["static", "literal", "feedforward"]
+VARIANTS: tuple[Variant, ...] = ("static", "literal", "feedforward")
+#: Executions in one job; no provider known to us takes more.
+MOST_EXECUTIONS = 10_000_000
 
 
 class TransientError(KsampError):

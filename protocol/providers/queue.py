@@ -21,12 +21,24 @@ from numpy.typing import NDArray
 from protocol.documents.database import Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.errors import InputError
-from protocol.providers.named import names_code
-from protocol.providers.provider import MOST_RUNS, ORDERS, STATUSES, VARIANTS, Order, Status
+from protocol.providers.kinds import find_kind
+from protocol.providers.provider import (
+    MOST_EXECUTIONS,
+    ORDERS,
+    STATUSES,
+    VARIANTS,
+    Order,
+    Status,
+    Variant,
+)
 from protocol.run.tally import check_runs
 from qdevices.noise import NoiseSpec
 
 NAME = "queue.sqlite"
+#: Held by the one worker of a queue, beside it.
+WORKER_LOCK = "worker.lock"
+#: The device that samples the exact table of the simulated laboratory.
+TABLE = "table"
 
 _WHAT = "queue"
 _DIED = "the worker died while the device may have played this job, which is never played twice"
@@ -49,12 +61,23 @@ class Setup:
         variant: of the circuits.
         order: "run" or "grouped".
         noise: of the table, as text; None for the ideal one and for backends.
+
+    Raises:
+        InputError: an entry of another type or out of range.
     """
 
     inner: str
-    variant: str
+    variant: Variant
     order: Order
     noise: str | None
+
+    def __post_init__(self) -> None:
+        entries = Fields(asdict(self), "the worker's setup")
+        entries.text("inner")
+        entries.choice("variant", *VARIANTS)
+        entries.choice("order", *ORDERS)
+        if not entries.missing("noise"):
+            NoiseSpec.parse(entries.text("noise"))
 
     @classmethod
     def read(cls, entries: Fields) -> Setup:
@@ -63,20 +86,17 @@ class Setup:
         Raises:
             InputError: one is missing, of another type or out of range.
         """
-        noise = None if entries.missing("noise") else entries.text("noise")
-        if noise is not None:
-            NoiseSpec.parse(noise)
         return cls(
             inner=entries.text("inner"),
-            variant=entries.choice("variant", *VARIANTS),
+            variant=cast(Variant, entries.choice("variant", *VARIANTS)),
             order=cast(Order, entries.choice("order", *ORDERS)),
-            noise=noise,
+            noise=None if entries.missing("noise") else entries.text("noise"),
         )
 
     @property
     def code(self) -> bool:
         """Whether it is a Python callable: somebody's own, and perhaps a real device."""
-        return names_code(self.inner)
+        return (kind := find_kind(self.inner)) is not None and kind.runs_code(self.inner)
 
 
 @dataclass(frozen=True)
@@ -268,9 +288,9 @@ def _read_row(row: Row) -> Task:
     if not isinstance(ready, float):
         raise InputError(f"a queued job may start at a {type(ready).__name__}, expected a time")
     setup, seed, doomed = _read_task(text)
-    if not isinstance(blob, bytes) or not 0 < len(blob) <= MOST_RUNS:
+    if not isinstance(blob, bytes) or not 0 < len(blob) <= MOST_EXECUTIONS:
         size = len(blob) if isinstance(blob, bytes) else math.nan
-        raise InputError(f"a queued job has {size} settings, expected 1 to {MOST_RUNS}")
+        raise InputError(f"a queued job has {size} settings, expected 1 to {MOST_EXECUTIONS}")
     settings = np.frombuffer(blob, dtype=np.uint8)
     check_runs(settings, np.zeros(len(settings), dtype=np.uint8))
     return Task(check_id(job_id, _WHOSE, _MOST_ID), setup, seed, doomed, settings)

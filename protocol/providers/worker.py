@@ -1,4 +1,4 @@
-"""The local provider's worker, a process of its own that `local.LocalProvider` starts.
+"""The local provider's worker, a process of its own that `spawn.start_worker` starts.
 
 It runs the jobs of a queue one after the other and ends when nothing is left to do.  Outcomes
 depend only on device, settings and the job's seed, so a job that a killed worker left is run again.
@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from protocol.documents.fields import Fields, parse_json
 from protocol.documents.lock import Lock
 from protocol.errors import InputError
-from protocol.providers.local import WORKER_LOCK
 from protocol.providers.queue import NAME as QUEUE
-from protocol.providers.queue import Queue, Setup, Task
+from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup, Task
 from qdevices.device import Device, TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 from qdevices.noise import NoiseSpec
@@ -45,7 +44,7 @@ def play(setup: Setup, seed: int, settings: NDArray[np.uint8]) -> NDArray[np.uin
     Raises:
         InputError: an unknown device, or one that refuses.
     """
-    if setup.inner == "table":
+    if setup.inner == TABLE:
         return _table(setup.noise or "ideal").sample(settings, np.random.default_rng(seed))
     # By name, as `protocol` imports Qiskit only when a device needs it.
     hardware = importlib.import_module("qdevices.hardware")
@@ -59,9 +58,9 @@ def _table(noise: str) -> Device:
     if replace(spec, white=0.0) == NoiseSpec():
         # The same numbers without a simulator, which takes seconds to get going.
         return TableDevice(with_white_noise(honest_table(), spec.white))
-    from protocol.cli._laboratory import open_device
-
-    return open_device("table", noise)
+    # By name, as `protocol` imports Qiskit only when a device needs it.
+    device: Device = importlib.import_module("qdevices.aer").aer_device(spec)
+    return device
 
 
 def _end(queue: Queue, task: Task, setup: Setup) -> None:
@@ -114,7 +113,7 @@ def work(folder: Path, setup: Setup, idle_seconds: float = _IDLE_SECONDS) -> Non
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Work on a queue: its folder, and the setup as JSON (see `local.start_worker`)."""
+    """Work on a queue: its folder, and the setup as JSON (see `spawn.start_worker`)."""
     folder, text = arguments
     entries = Fields(parse_json(text, "the worker's setup"), "the worker's setup")
     setup = Setup.read(entries)

@@ -15,7 +15,7 @@ from protocol.progress import Progress
 from protocol.run.judge import Verdict, judge
 from protocol.run.report import report
 from protocol.run.tally import Tally, check_fresh, check_lean
-from protocol.sources.sources import Source
+from protocol.sources.source import Source
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +27,16 @@ from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_pair
 from protocol.documents.fields import printable
 from protocol.documents.files import (
-    PRIVATE,
+    create_private,
     hold,
     leftovers,
     log,
+    move_to_name,
     open_regular,
-    partial_prefix,
     read_bytes,
     read_json,
+    staging,
     sync,
-    umask,
 )
 from protocol.documents.format import is_sealed
 from protocol.errors import InputError
@@ -48,7 +47,9 @@ SETTINGS = "settings.npy"
 OUTCOMES = "outcomes.npy"
 EXTRACTOR_BITS = "extractor_bits.bin"
 OUTPUT = "output.bin"
-#: All that a run writes beside its record.
+#: All that a run writes beside its record.  Every file is private: output, extractor bits and
+#: outcomes tell the output, a simulation's seed in the record does too, and settings must not
+#: become known too early.
 DATA = (SETTINGS, OUTCOMES, EXTRACTOR_BITS, OUTPUT)
 _BLOCK_BYTES = 1 << 22
 
@@ -68,7 +69,8 @@ def check_target(path: Path, overwrite: bool = False) -> None:
                     f"folder {str(path)!r} exists, expected a new one (or --overwrite)"
                 )
             _check_replaceable(path)
-        _make_staging(path).rmdir()
+        with staging(path):
+            pass
     except OSError as error:
         raise _unwritable(path, error) from None
     except ValueError as error:  # a name with a zero byte
@@ -91,7 +93,10 @@ def recover(path: Path) -> None:
             name = printable(str(candidate))
             whole = candidate.is_dir() and _is_complete(candidate)
             if whole and not path.exists():
-                candidate.rename(path)
+                if candidate in aside:
+                    candidate.rename(path)
+                else:
+                    move_to_name(candidate, path)
                 log.warning("ksamp: moved %s to its name, as an interrupted run had meant", name)
             elif whole and candidate not in aside:
                 log.warning("ksamp: %s is a complete run that was never moved to its name", name)
@@ -106,10 +111,6 @@ def _is_complete(folder: Path) -> bool:
         return is_sealed(read_json(folder / RECORD, "record", follow=False))
     except InputError:
         return False
-
-
-def _make_staging(path: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.absolute().parent))
 
 
 def _check_replaceable(path: Path) -> None:
@@ -162,22 +163,17 @@ class RunWriter:
         self._overwrite = overwrite
         header = {"descr": "|u1", "fortran_order": False, "shape": (runs,)}
         self._arrays: list[BinaryIO] = []
-        try:
-            self._staging = _make_staging(self._path)
-            # Held until it has its name, so that nobody clears it away as left over.
-            self._held = os.open(self._staging, os.O_RDONLY)
-        except OSError as error:
-            raise _unwritable(self._path, error) from None
-        try:
-            hold(self._held)
-            self._staging.chmod(0o777 & ~umask())
-            # Written and not mapped: a full disk kills a process that writes to a map.
-            for name in (SETTINGS, OUTCOMES):
-                self._arrays.append(create(self._staging / name))
-                np.lib.format.write_array_header_1_0(self._arrays[-1], header)
-        except OSError as error:
-            self._remove()
-            raise _unwritable(self._path, error) from None
+        with contextlib.ExitStack() as stack:
+            try:
+                self._staging = stack.enter_context(staging(self._path))
+                # Written and not mapped: a full disk kills a process that writes to a map.
+                for name in (SETTINGS, OUTCOMES):
+                    self._arrays.append(create_private(self._staging / name))
+                    stack.callback(_close, self._arrays[-1])
+                    np.lib.format.write_array_header_1_0(self._arrays[-1], header)
+            except OSError as error:
+                raise _unwritable(self._path, error) from None
+            self._open = stack.pop_all()
 
     def __enter__(self) -> RunWriter:
         return self
@@ -188,15 +184,7 @@ class RunWriter:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._remove()
-
-    def _remove(self) -> None:
-        for array in self._arrays:
-            with contextlib.suppress(OSError):  # closing writes what is buffered
-                array.close()
-        shutil.rmtree(self._staging, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self._held)
+        self._open.close()
 
     def add(self, settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
         """Append a block of runs."""
@@ -221,7 +209,6 @@ class RunWriter:
                 array.close()
             digest = write_result(self._staging, result, seconds)
             self._move()
-            sync(self._path.absolute().parent)
         except OSError as error:
             raise _unwritable(self._path, error) from None
         return digest
@@ -237,7 +224,7 @@ class RunWriter:
                 hold(old)  # nobody else puts it back meanwhile
                 self._path.rename(aside)
             try:
-                self._staging.rename(self._path)
+                move_to_name(self._staging, self._path)
             except OSError:
                 if aside.exists():
                     aside.rename(self._path)
@@ -245,19 +232,14 @@ class RunWriter:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def create(path: Path) -> BinaryIO:
-    """A new file of a run folder, open for writing, private whatever the umask.
-
-    All of them are: output, extractor bits and outcomes tell the output, a simulation's seed in the
-    record does too, and settings must not become known too early.
-    """
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb")
-    os.fchmod(file.fileno(), PRIVATE)
-    return file
+def _close(file: BinaryIO) -> None:
+    """Close a file of a folder that nobody wants any more, or that is closed already."""
+    with contextlib.suppress(OSError):  # closing writes what is buffered
+        file.close()
 
 
-def write_result(staging: Path, result: Result, seconds: Mapping[str, float]) -> str:
-    """Write extractor bits, output and record beside the data in `staging`; all is then on disk.
+def write_result(hidden: Path, result: Result, seconds: Mapping[str, float]) -> str:
+    """Write extractor bits, output and record beside the data in `hidden`; all is then on disk.
 
     Returns:
         The record's digest.
@@ -267,16 +249,16 @@ def write_result(staging: Path, result: Result, seconds: Mapping[str, float]) ->
     """
     for name, bits in ((EXTRACTOR_BITS, result.extractor_bits), (OUTPUT, result.output)):
         if len(bits):
-            with create(staging / name) as file:
+            with create_private(hidden / name) as file:
                 file.write(np.packbits(bits).tobytes())
-    names = [name for name in DATA if (staging / name).exists()]
-    record = run_record(result, seconds, {name: sha256(staging / name) for name in names})
+    names = [name for name in DATA if (hidden / name).exists()]
+    record = run_record(result, seconds, {name: sha256(hidden / name) for name in names})
     text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-    with create(staging / RECORD) as file:
+    with create_private(hidden / RECORD) as file:
         file.write(text.encode())
     for name in (*names, RECORD):
-        sync(staging / name)
-    sync(staging)
+        sync(hidden / name)
+    sync(hidden)
     return str(record["sha256"])
 
 

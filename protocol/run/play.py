@@ -17,7 +17,7 @@ from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.run.finish import Result, finish
 from protocol.run.judge import new_tally
-from protocol.sources.sources import Source
+from protocol.sources.source import Source
 from qdevices.device import Device
 
 #: Runs handled at a time; memory beyond the counts is a few bytes for each of these.

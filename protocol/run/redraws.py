@@ -4,7 +4,7 @@
 that each bit is ε-SV given all bits before and all that the devices have seen.  (Given *later* bits
 an earlier one need not be: a source may write it into them.)  A run that is sent in chunks is
 therefore played in the order of its chunks, and a chunk is played again, with later bits, only when
-no other is still to be played: `jobs.begin.redraw` sees to the latter, a provider that plays jobs
+no other is still to be played: `jobs.start.redraw` sees to the latter, a provider that plays jobs
 in the order in which it got them to the former.  Where a job was sent twice with the same
 settings, because the reply was lost, the older one counts, which saw them first (`jobs.drive`).
 Outcomes of discarded tries stay secret, as all outcomes do: a device that remembers could write

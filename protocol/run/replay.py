@@ -14,7 +14,7 @@ from protocol.run.finish import Result, check_faithful, finish
 from protocol.run.judge import new_tally
 from protocol.run.play import BLOCK, Sink
 from protocol.run.tally import Tally
-from protocol.sources.sources import Source
+from protocol.sources.source import Source
 
 
 def certify(

@@ -20,7 +20,7 @@ from protocol.progress import Progress
 from protocol.run import folder
 from protocol.run.record import RunRecord
 from protocol.run.replay import certify
-from protocol.sources.sources import KeptBits
+from protocol.sources.kept import KeptBits
 
 #: Relative precision of what Theorem 9 finds by search; a minimum's place is known to the root of
 #: the precision of its value only.

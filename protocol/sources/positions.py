@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
-from protocol.settings.code import SettingCode
-from protocol.sources.sources import FileSource, StreamSource, open_source
-from protocol.sources.used_bits import file_bits, reserve
-
-_BLOCK = 1 << 22
+from protocol.settings.code import SettingCode, check_epsilon
+from protocol.sources.kinds import source_kind
+from protocol.sources.seeds import MOST_SEED, source_seed
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,12 @@ class WeakBits:
     Attributes:
         name: as for `open_source`; a file's path is absolute.
         epsilon: ε of the source.
-        seed: of simulated sources.
+        seed: of the run, whose simulated sources follow from it.
         code: the setting code that an adversarial source attacks.
 
     Raises:
-        InputError: standard input, which cannot be read on by a later process.
+        InputError: an unknown source, an ε or a seed out of range, or standard input, which cannot
+            be read on by a later process.
     """
 
     name: str
@@ -42,46 +40,38 @@ class WeakBits:
     code: SettingCode
 
     def __post_init__(self) -> None:
-        if self.name == "stdin" or self.name == "file:-":
+        kind, argument = source_kind(self.name)
+        kind.check_resumable(argument)
+        check_epsilon(self.epsilon)
+        if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
             raise InputError(
-                "source 'stdin' ends with this process, but the extractor's bits are read when "
-                "the outcomes are there; expected 'file:PATH' or another source"
+                f"the source has seed {self.seed!r:.60}, expected a whole number in 0..{MOST_SEED}"
             )
 
     @property
-    def file(self) -> Path | None:
-        """The regular file behind the source, where there is one."""
-        kind, _, path = self.name.partition(":")
-        return Path(path) if kind == "file" and path and not _is_stream(Path(path)) else None
+    def accounted(self) -> bool:
+        """Whether an account says which of its bits are spent: it is a file."""
+        kind, argument = source_kind(self.name)
+        return kind.accounted(argument)
 
     def read(self, start: int, count: int) -> NDArray[np.uint8]:
         """Bits `start` to `start + count`, (count,) uint8.
 
         Raises:
-            InputError: an unknown source, or a file that cannot be read or is too short.
+            InputError: a file that cannot be read or is too short.
         """
         return next(self.pieces(start, [count]))
 
     def pieces(self, start: int, counts: list[int]) -> Iterator[NDArray[np.uint8]]:
         """Consecutive pieces of these lengths from position `start` on; see `read`."""
-        if self.file is not None:
-            for count in counts:
-                yield file_bits(self.file, start, count)
-                start += count
-            return
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed).spawn(2)[0])
-        source = open_source(self.name, self.epsilon, rng, self.code)
-        if self.name != "os" and not isinstance(source, FileSource | StreamSource):
-            for done in range(0, start, _BLOCK):
-                source.bits(min(_BLOCK, start - done))
+        kind, argument = source_kind(self.name)
+        rng = np.random.default_rng(source_seed(self.seed))
+        source = kind.resume(argument, self.epsilon, rng, self.code, start)
         for count in counts:
             yield source.bits(count)
 
     def reserve(self, count: int, least: int = 0, exactly: int | None = None) -> int:
         """Claim `count` bits for this run and return the position of the first.
-
-        The claim on a file is written down before this returns; a process that dies later
-        wastes bits but never lets them be used again.
 
         Args:
             count: how many.
@@ -92,14 +82,5 @@ class WeakBits:
             InputError: the file has too few bits left, `exactly` lies in the part that is
                 spent, or the claim cannot be written and no position was given.
         """
-        if self.file is None:
-            if exactly is not None:
-                raise InputError(
-                    f"source offset {exactly} given for source {self.name!r}, expected a file"
-                )
-            return least
-        return reserve(self.file, count, least=least, exactly=exactly)
-
-
-def _is_stream(path: Path) -> bool:
-    return path.exists() and not path.is_file()
+        kind, argument = source_kind(self.name)
+        return kind.reserve(argument, count, least, exactly)

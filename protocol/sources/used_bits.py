@@ -88,19 +88,30 @@ def reserve(path: Path, count: int, *, least: int = 0, exactly: int | None = Non
         return start
 
 
+def check_offset(offset: int) -> None:
+    """Check that `offset` can be the position of a bit.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if type(offset) is not int or offset > MOST_BITS:
+        raise InputError(f"source offset {offset!r:.60}, expected a whole number")
+    if offset < 0:
+        raise InputError(f"source offset {offset} is negative, expected 0 or more")
+
+
 def _start(path: Path, count: int, least: int, exactly: int | None, available: int) -> int:
     if holds_run(Path(os.path.realpath(path)).parent):
         raise InputError(
             f"source file {str(path)!r} lies in a run folder, whose bits are used; expected fresh "
             "bits of the source"
         )
-    for name, number in (("number of bits", count), ("source offset", exactly)):
-        if number is not None and (type(number) is not int or number > MOST_BITS):
-            raise InputError(f"{name} {number!r:.60}, expected a whole number")
+    if type(count) is not int or count > MOST_BITS:
+        raise InputError(f"number of bits {count!r:.60}, expected a whole number")
     if count < 0:
         raise InputError(f"{count} bits asked for, expected 0 or more")
-    if exactly is not None and exactly < 0:
-        raise InputError(f"source offset {exactly} is negative, expected 0 or more")
+    if exactly is not None:
+        check_offset(exactly)
     used = used_bits(path)
     if exactly is not None and exactly < used:
         raise InputError(

@@ -22,8 +22,8 @@ from protocol.run.play import execute
 from protocol.run.redraws import redraw_charge
 from protocol.run.replay import certify
 from protocol.run.tally import Tally
+from protocol.sources.file import FileSource, open_file
 from protocol.sources.positions import WeakBits
-from protocol.sources.sources import FileSource, open_file
 from protocol.sources.used_bits import reserve, used_bits
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise

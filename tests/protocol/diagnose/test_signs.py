@@ -11,7 +11,8 @@ from scipy.stats import binom
 from protocol.diagnose.signs import FAMILIES, count_runs, diagnose, diagnose_counts, marginals
 from protocol.errors import InputError
 from protocol.settings.code import default_code
-from protocol.sources.sources import AdversarialSource, UniformSource
+from protocol.sources.adversarial import AdversarialSource
+from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 

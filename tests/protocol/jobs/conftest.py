@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from protocol.jobs.begin import begin
-from protocol.jobs.collect import collect
-from protocol.jobs.ledger import Job
+from protocol.jobs.job import Job
+from protocol.jobs.resume import collect
+from protocol.jobs.start import begin
 from protocol.plan.plan import Plan
-from protocol.providers.local import LocalProvider, LocalSpec
+from protocol.providers.local import LocalProvider
+from protocol.providers.local_spec import LocalSpec
 from protocol.providers.retry import Patience
 from protocol.settings.code import default_code
 from protocol.sources.positions import WeakBits

@@ -12,8 +12,7 @@ import pytest
 from protocol.documents.lock import Lock
 from protocol.jobs.ledger import Ledger
 from protocol.plan.file import write_plan
-from protocol.providers.local import WORKER_LOCK
-from protocol.providers.queue import Queue
+from protocol.providers.queue import WORKER_LOCK, Queue
 from protocol.run.verification import verify_folder
 from tests.protocol.jobs.conftest import Laboratory, contents
 

@@ -11,10 +11,10 @@ import pytest
 
 from protocol.data.provenance import Provenance
 from protocol.errors import InputError
-from protocol.jobs.begin import redraw
 from protocol.jobs.drive import cancel, fetch, send
 from protocol.jobs.ledger import EXT, Ledger
-from protocol.providers.local import LocalSpec
+from protocol.jobs.start import redraw
+from protocol.providers.local_spec import LocalSpec
 from protocol.providers.provider import TransientError
 from protocol.providers.queue import Queue
 from protocol.providers.retry import Patience

@@ -12,8 +12,8 @@ from dataclasses import asdict
 import pytest
 
 from protocol.errors import InputError
-from protocol.jobs.collect import collect
 from protocol.jobs.ledger import NAME, Ledger
+from protocol.jobs.resume import collect
 from protocol.plan.file import plan_to_json
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue

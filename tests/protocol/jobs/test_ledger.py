@@ -74,7 +74,7 @@ def test_only_transient_errors_are_waited_out():
 
 def test_jobs_import_no_quantum_software_and_no_retry_library():
     code = (
-        "import sys, protocol.jobs.collect, protocol.providers.local, protocol.providers.worker;"
+        "import sys, protocol.jobs.resume, protocol.providers.local, protocol.providers.worker;"
         "print([m for m in ('qiskit', 'qiskit_aer', 'tenacity') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from protocol.errors import InputError
-from protocol.jobs.begin import redraw
-from protocol.jobs.collect import collect
 from protocol.jobs.ledger import Ledger
+from protocol.jobs.resume import collect
+from protocol.jobs.start import redraw
 from tests.protocol.jobs.conftest import QUICK
 
 

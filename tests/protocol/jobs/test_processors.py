@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from protocol.errors import InputError
-from protocol.jobs.begin import begin
-from protocol.jobs.collect import collect
 from protocol.jobs.drive import cancel, send
 from protocol.jobs.ledger import Ledger
+from protocol.jobs.resume import collect
+from protocol.jobs.start import begin
 from protocol.providers.local import LocalProvider
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider

@@ -16,7 +16,7 @@ from protocol.extract.raz import Raz
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.run.play import execute
 from protocol.settings.code import default_code
-from protocol.sources.sources import UniformSource
+from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, losing_table, starred_event, with_white_noise
 from tests.protocol.plans import closed_form_plan, plan_for

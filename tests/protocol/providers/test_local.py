@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from protocol.errors import InputError
-from protocol.providers.local import LocalProvider, LocalSpec
+from protocol.providers.local import LocalProvider
+from protocol.providers.local_spec import LocalSpec
 from protocol.providers.provider import TransientError
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.worker import play, work

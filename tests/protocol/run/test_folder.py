@@ -19,7 +19,7 @@ from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run import folder
 from protocol.run.play import execute
-from protocol.sources.sources import UniformSource
+from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 

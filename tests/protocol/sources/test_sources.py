@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from protocol.errors import InputError
 from protocol.settings.code import default_code
-from protocol.sources.sources import FileSource, StreamSource, open_file, open_source
+from protocol.sources.file import FileSource, open_file
+from protocol.sources.kinds import open_source
+from protocol.sources.stream import StreamSource
 
 SIMULATED = ("uniform", "bias", "markov", "adversarial")
 EPSILON = 0.2

@@ -15,21 +15,35 @@ from numpy.typing import NDArray
 
 from protocol.data.marks import RECORD
 from protocol.data.recorded import Recorded
-from protocol.documents.files import sync
+from protocol.documents.files import create_private, move_in
 from protocol.errors import InputError
 from protocol.jobs.drive import Observer, unobserved
+from protocol.jobs.ledger import NAME as LEDGER
 from protocol.plan.plan import Plan
 from protocol.run import folder
 from protocol.run.finish import Result
 from protocol.run.replay import certify
-from protocol.sources.sources import KeptBits
+from protocol.sources.kept import KeptBits
 
-_STAGING = ".publishing"
+#: Of this name always, as whoever holds the ledger is alone here.
+_HIDDEN = ".publishing"
 
 
 def is_published(root: Path) -> bool:
     """Whether the folder holds a finished run."""
     return (root / RECORD).is_file()
+
+
+def check_finished(root: Path) -> None:
+    """Check that a folder, if it is one of a submitted run, has its result.
+
+    Raises:
+        InputError: jobs are missing.
+    """
+    if (root / LEDGER).is_file() and not is_published(root):
+        raise InputError(
+            f"run {str(root)!r} is not finished, expected `ksamp collect {root}` first"
+        )
 
 
 def publish(
@@ -54,25 +68,18 @@ def publish(
     Raises:
         InputError: the folder cannot be written.
     """
-    staging = root / _STAGING
+    hidden = root / _HIDDEN
     try:
-        if staging.is_symlink():
-            staging.unlink()
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
+        if hidden.is_symlink():
+            hidden.unlink()
+        shutil.rmtree(hidden, ignore_errors=True)
+        hidden.mkdir()
         for name, runs in ((folder.SETTINGS, data.settings), (folder.OUTCOMES, data.outcomes)):
             observer(f"write {name}")
-            with folder.create(staging / name) as file:
+            with create_private(hidden / name) as file:
                 np.lib.format.write_array(file, runs, allow_pickle=False)
-        digest = folder.write_result(staging, result, seconds)
-        names = sorted(p.name for p in staging.iterdir() if p.name != RECORD)
-        for name in (*names, RECORD):
-            if name == RECORD:
-                sync(root)
-            observer(f"move {name}")
-            (staging / name).replace(root / name)
-        sync(root)
-        shutil.rmtree(staging, ignore_errors=True)
+        digest = folder.write_result(hidden, result, seconds)
+        move_in(hidden, root, RECORD, lambda name: observer(f"move {name}"))
     except OSError as error:
         raise InputError(f"folder {str(root)!r} cannot be written: {error.strerror}") from None
     return digest

@@ -14,14 +14,16 @@ from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded
 from protocol.documents.lock import NAME, Lock
 from protocol.errors import InputError
-from protocol.jobs import begin
 from protocol.jobs.drive import Observer, fetch, send, unobserved
-from protocol.jobs.ledger import EXT, ON_THE_WAY, Chunk, Job, Ledger
-from protocol.jobs.publish import is_published, publish, read_result
+from protocol.jobs.job import ON_THE_WAY, Chunk, Job
+from protocol.jobs.ledger import EXT, Ledger
+from protocol.jobs.named import check_named, require_backend, require_source
+from protocol.jobs.opening import open_to_send
+from protocol.jobs.result import is_published, publish, read_result
+from protocol.jobs.start import redraw as draw_anew
 from protocol.plan.file import plan_from_json
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
-from protocol.providers.named import check_named, require_backend, require_source
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
 from protocol.run.finish import Result
@@ -29,6 +31,8 @@ from protocol.run.replay import certify
 from protocol.sources.positions import WeakBits
 
 _FIRST_WAIT_SECONDS = 0.05
+#: A day.
+_MOST_POLL_SECONDS = 86_400
 Opener = Callable[[Job], Provider]
 
 
@@ -42,6 +46,9 @@ class Collected:
         cancelled: the run was cancelled, there will be no result.
         result: the finished run; None as long as chunks are missing.
         digest: of the finished run's record.
+
+    Raises:
+        InputError: a result of which chunks or the digest are missing.
     """
 
     job: Job
@@ -49,6 +56,12 @@ class Collected:
     cancelled: bool
     result: Result | None
     digest: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.result is None) != (self.digest is None):
+            raise InputError("a run has a result and its record's digest, expected both or none")
+        if self.result is not None and any(chunk.state != "done" for chunk in self.chunks):
+            raise InputError("a run has a result, expected all of its chunks to be done")
 
     @property
     def waiting(self) -> bool:
@@ -63,7 +76,7 @@ def weak_bits(job: Job, plan: Plan) -> WeakBits:
 
 def collect(
     root: Path,
-    provider: Opener,
+    provider: Opener | None = None,
     *,
     wait: bool = False,
     redraw: bool = False,
@@ -79,18 +92,19 @@ def collect(
     Calling it again on a finished run changes nothing.
 
     Args:
-        root: the folder of `begin`; it may have been received from anybody.
-        provider: opens the run's provider; not called when it is not needed.
+        root: the folder of `start.begin`; it may have been received from anybody.
+        provider: opens the run's provider, not called when it is not needed; unless given, the
+            kind of provider that the backend's name has.
         wait: go on until no job is under way.
-        redraw: plan failed and cancelled chunks anew, see `begin.redraw`, as soon as the others
+        redraw: plan failed and cancelled chunks anew, see `start.redraw`, as soon as the others
             have ended, and go on.
         backend: the backend as the user named it on this machine; must be that of the ledger, and
             cannot be missing where it is code or an account that would be used.
         source: likewise the weak source, which cannot be missing where it is a file.
         poll_seconds: longest pause between two looks at the provider.
         observer: told every step.
-        patience: with a provider that cannot answer.
-        progress: told (stage, done, total).
+        patience: with a provider that cannot answer; its kind's unless given.
+        progress: told how many chunks are done.
 
     Raises:
         TransientError: the provider cannot answer; call again later.
@@ -98,6 +112,10 @@ def collect(
             source that was not named, a source or provider that refuses, or chunks that are still
             on their way when others are to be redrawn.
     """
+    if not 0 < poll_seconds <= _MOST_POLL_SECONDS:
+        raise InputError(
+            f"--poll {poll_seconds:g}, expected seconds above 0 and up to {_MOST_POLL_SECONDS}"
+        )
     with Ledger(root) as ledger:
         job = ledger.job
         check_named("backend", job.backend, backend)
@@ -115,11 +133,11 @@ def collect(
                 require_source(job.source, source)
             opened: Provider | None = None
             for anew in (False, True) if redraw else (False,):
-                if anew and not begin.redraw(ledger, plan, weak_bits(job, plan)):
+                if anew and not draw_anew(ledger, plan, weak_bits(job, plan)):
                     break
                 if ledger.cancelled or not ledger.count(*ON_THE_WAY):
                     continue
-                opened = opened or provider(job)
+                opened = opened or (provider(job) if provider else open_to_send(ledger, backend))
                 _until_done(ledger, opened, wait, poll_seconds, observer, patience, progress)
             if ledger.count("done") < ledger.count():
                 return Collected(job, tuple(ledger.chunks()), ledger.cancelled, None)

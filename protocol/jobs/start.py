@@ -7,24 +7,21 @@ the hidden folder that it leaves is cleared by the next `begin` of that name.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.documents import files
+from protocol.documents.files import move_to_name, staging
 from protocol.errors import InputError
-from protocol.jobs.ledger import EXT, ON_THE_WAY, Job, Ledger
+from protocol.jobs.job import ON_THE_WAY, Job
+from protocol.jobs.ledger import EXT, Ledger
 from protocol.plan.file import plan_to_json
 from protocol.plan.plan import Plan
-from protocol.providers.provider import MOST_RUNS, Order
+from protocol.providers.kinds import provider_kind
+from protocol.providers.provider import Order, Variant
 from protocol.run.folder import check_target
 from protocol.sources.positions import WeakBits
 
@@ -35,7 +32,7 @@ def begin(
     weak: WeakBits,
     *,
     backend: str,
-    variant: str,
+    variant: Variant,
     order: Order,
     chunk: int,
     noise: str | None,
@@ -51,15 +48,18 @@ def begin(
         weak: the source; its seed is the run's.
         backend, variant, order, noise, expect: as in `Job`.
         chunk: runs in a job, at most.
-        in_flight: jobs under way at a time, at most; None for no limit.
+        in_flight: jobs under way at a time, at most; None for what the provider's kind has.
         source_offset: first bit to use of a file.
 
     Raises:
-        InputError: the folder exists or cannot be made, the plan has no output, the chunk size
-            or the limit is out of range, or the source has too few bits.
+        InputError: the folder exists or cannot be made, the plan has no output, the backend is
+            unknown or takes no noise, the chunk size or the limit is out of range, or the source
+            has too few bits.
     """
-    if not 1 <= chunk <= MOST_RUNS:
-        raise InputError(f"chunk of {chunk} runs, expected 1 to {MOST_RUNS}")
+    kind = provider_kind(backend)
+    kind.check_noise(backend, noise)
+    if not 1 <= chunk <= kind.most_executions:
+        raise InputError(f"chunk of {chunk} runs, expected 1 to {kind.most_executions}")
     if in_flight is not None and in_flight < 1:
         raise InputError(f"{in_flight} jobs in flight, expected 1 or more")
     if plan.extractor is None:
@@ -76,40 +76,19 @@ def begin(
         seed=weak.seed,
         chunk=chunk,
         plan=plan_to_json(plan),
-        in_flight=in_flight,
+        in_flight=kind.in_flight if in_flight is None else in_flight,
     )
-    Job.from_json(asdict(job))  # before any bits are spent
     first = weak.reserve(plan.source_bits, exactly=source_offset)
     last = first + plan.source_bits
     middle = first + plan.settings_bits
     claims = [(first, middle, "settings"), (middle, last, EXT)]
     try:
-        with _staging(folder) as staging:
-            Ledger.create(staging, job, _chunks(plan, weak, first, chunk), claims)
-            # Private until now to the user; a run folder is as open as any other.
-            staging.chmod(0o777 & ~files.umask())
-            files.sync(staging)
-            staging.rename(folder)
-            files.sync(folder.absolute().parent)
+        with staging(folder) as hidden:
+            Ledger.create(hidden, job, _chunks(plan, weak, first, chunk), claims)
+            move_to_name(hidden, folder)
     except OSError as error:
         raise InputError(f"folder {str(folder)!r} cannot be made: {error.strerror}") from None
     return job
-
-
-@contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside `folder`, held so that nobody clears it; gone afterwards."""
-    parent = folder.absolute().parent
-    staging = Path(tempfile.mkdtemp(prefix=files.partial_prefix(folder), dir=parent))
-    try:
-        descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            files.hold(descriptor)
-            yield staging
-        finally:
-            os.close(descriptor)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _chunks(

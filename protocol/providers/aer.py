@@ -1,0 +1,20 @@
+"""Backends `aer` and `aer:NOISE`: a simulator without limits of coupling."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from protocol.providers.device import DeviceKind
+from qdevices.noise import NoiseSpec
+
+
+class _Kind(DeviceKind):
+    """Exactly simulated circuits, with the noise that stands in the name."""
+
+    name = "aer"
+    forms = ("aer", "aer:NOISE")
+    help = "a simulator, NOISE such as gate2=1e-3,readout=1e-2"
+    options = tuple(field.name for field in fields(NoiseSpec))
+
+
+KIND = _Kind()

@@ -1,0 +1,47 @@
+"""Backends `ibm:NAME`: IBM's processors, through the user's own account."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.providers.kind import Opening, ProviderKind
+from protocol.providers.provider import Variant
+from protocol.providers.remote import RemoteProvider
+
+
+class _Kind(ProviderKind):
+    """A provider far away, with circuits and words of `qdevices.hardware.ibm`."""
+
+    name = "ibm"
+    forms = ("ibm:NAME",)
+    help = "IBM hardware, by the account saved on this machine"
+    in_flight = 3  # what the free plan lets wait at a time
+
+    def takes(self, backend: str) -> bool:
+        """A processor has to be named."""
+        return super().takes(backend) and backend.partition(":")[2] != ""
+
+    def open(self, opening: Opening) -> RemoteProvider:
+        """The runtime's jobs of one processor; nobody is asked before a method is called."""
+        client = importlib.import_module("qdevices.hardware.ibm")
+        name = opening.backend.partition(":")[2]
+        return RemoteProvider(client, name, opening.variant, opening.kept)
+
+    def check(self, backend: str, variant: Variant) -> None:
+        """Ask for the processor and what it can run."""
+        importlib.import_module("qdevices.hardware.catalogue").check_offered(backend, variant)
+
+    def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
+        """From the errors that the processor reports."""
+        hardware = importlib.import_module("qdevices.hardware")
+        return np.asarray(hardware.expected_behaviour(backend, variant), dtype=np.float64)
+
+    def named_again(self, backend: str) -> str:
+        """It spends somebody's time."""
+        return "uses your account, which a run folder cannot ask for"
+
+
+KIND = _Kind()
