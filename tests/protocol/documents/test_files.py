@@ -128,3 +128,69 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path):
     assert other.returncode == 0
     assert (tmp_path / "file").read_bytes() == b"theirs"
     assert _names(tmp_path) == ["file"]
+
+
+def test_a_folder_is_written_aside_privately_and_gets_its_name_as_a_whole(tmp_path):
+    target = tmp_path / "folder"
+    with files.staging(target) as hidden:
+        assert _names(tmp_path) == [hidden.name]
+        assert hidden.name.startswith(".folder.partial-")
+        assert hidden.stat().st_mode & 0o777 == 0o700
+        assert list(files.leftovers(target)) == []  # it is held
+        (hidden / "file").write_text("x")
+        files.move_to_name(hidden, target)
+    assert _names(tmp_path) == ["folder"]
+    assert target.stat().st_mode & 0o777 == 0o777 & ~files.umask()
+    with pytest.raises(OSError, match="not empty"), files.staging(target) as hidden:
+        files.move_to_name(hidden, target)
+    assert _names(tmp_path) == ["folder"]
+    assert _names(target) == ["file"]
+
+
+def test_a_folder_that_was_not_finished_is_gone_whatever_happened(tmp_path):
+    with pytest.raises(RuntimeError), files.staging(tmp_path / "folder") as hidden:
+        (hidden / "file").write_text("x")
+        raise RuntimeError
+    assert _names(tmp_path) == []
+
+
+def test_what_a_killed_process_left_of_a_folder_is_found(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from protocol.documents import files\n"
+        "with files.staging(Path(sys.argv[1])) as hidden:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    target = tmp_path / "folder"
+    assert subprocess.run([sys.executable, "-c", code, target], check=False).returncode == -9
+    assert len(_names(tmp_path)) == 1
+    assert list(files.leftovers(target)) == list(tmp_path.iterdir())
+
+
+def test_files_are_moved_in_with_the_one_that_makes_them_count_last(tmp_path):
+    hidden, folder, told = tmp_path / "hidden", tmp_path / "folder", []
+    for path in (hidden, folder):
+        path.mkdir()
+    for name in ("c", "a", "b"):
+        (hidden / name).write_text(name)
+    (folder / "c").write_text("old")
+    files.move_in(hidden, folder, "b", lambda name: told.append((name, _names(folder))))
+    assert told == [("a", ["c"]), ("c", ["a", "c"]), ("b", ["a", "c"])]
+    assert [(folder / name).read_text() for name in "abc"] == ["a", "b", "c"]
+    assert _names(tmp_path) == ["folder"]
+
+
+def test_a_log_is_appended_to_and_never_through_a_link(tmp_path):
+    for line in (b"one\n", b"two\n"):
+        with files.open_log(tmp_path / "log", "log") as log:
+            log.write(line)
+    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(tmp_path / "log")
+    os.mkfifo(tmp_path / "pipe")
+    for name, message in (("link", "is a link"), ("pipe", "cannot be written")):
+        with pytest.raises(InputError, match=message):
+            files.open_log(tmp_path / name, "log")
+    with pytest.raises(files.MissingError, match="cannot be read"):
+        files.open_regular(tmp_path / "absent", "file")
