@@ -12,10 +12,11 @@ from typing import Any, Literal
 from protocol.documents.fields import MOST_TEXT, Fields, printable
 from protocol.errors import InputError
 
-#: "run": one by one as the protocol has it; "grouped": sorted by setting in every chunk;
-#: "recorded": as the user's own record has them, whose order is the user's statement.
-Order = Literal["run", "grouped", "recorded"]
-ORDERS: tuple[Order, ...] = ("run", "grouped", "recorded")
+#: How runs were played, as far as we know.  "run": one by one as the protocol has it; "grouped":
+#: sorted by setting in every chunk; "recorded": as the user's own record has them, whose order is
+#: the user's statement.
+PlayedOrder = Literal["run", "grouped", "recorded"]
+PLAYED_ORDERS: tuple[PlayedOrder, ...] = ("run", "grouped", "recorded")
 #: More redraws than anybody makes, and far more than any score pays for.
 MOST_REDRAWS = 10**6
 _TEXTS = (
@@ -28,7 +29,7 @@ class Provenance:
     """How runs came about.
 
     Attributes:
-        order: one of `ORDERS`.
+        order: one of `PLAYED_ORDERS`.
         chunk: runs whose settings the provider was handed at once; None if they were not sent in
             chunks.
         redraws: tries beyond the first, over all chunks.
@@ -41,7 +42,7 @@ class Provenance:
         InputError: entries out of range, or redraws that do not fit together.
     """
 
-    order: Order
+    order: PlayedOrder
     chunk: int | None = None
     redraws: int = 0
     redrawn: tuple[int, ...] = ()
@@ -57,8 +58,10 @@ class Provenance:
     source_bits: str | None = None
 
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise InputError(f"order {self.order!r:.60}, expected one of {', '.join(ORDERS)}")
+        if self.order not in PLAYED_ORDERS:
+            raise InputError(
+                f"order {self.order!r:.60}, expected one of {', '.join(PLAYED_ORDERS)}"
+            )
         for name, value, most in (
             ("chunk", self.chunk, 10**13),
             ("redraws", self.redraws, MOST_REDRAWS),
@@ -129,7 +132,7 @@ class Provenance:
             InputError: missing, unknown or unusable entries.
         """
         entries = Fields(data, "the record's provenance")
-        order = entries.choice("order", *ORDERS)
+        order = entries.choice("order", *PLAYED_ORDERS)
         found: dict[str, Any] = {"redraws": entries.integer("redraws", 0, MOST_REDRAWS)}
         if not entries.missing("chunk"):
             found["chunk"] = entries.integer("chunk", 1, 10**13)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.data.provenance import ORDERS, Provenance
+from protocol.data.provenance import PLAYED_ORDERS, Provenance
 from protocol.errors import InputError
 
 TEXT = st.none() | st.text(max_size=20)
 
 
 @given(
-    st.sampled_from(ORDERS),
+    st.sampled_from(PLAYED_ORDERS),
     st.integers(1, 10**9),
     st.sets(st.integers(0, 99), max_size=5),
     st.integers(0, 9),

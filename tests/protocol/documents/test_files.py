@@ -148,9 +148,12 @@ def test_a_folder_is_written_aside_privately_and_gets_its_name_as_a_whole(tmp_pa
 
 
 def test_a_folder_that_was_not_finished_is_gone_whatever_happened(tmp_path):
-    with pytest.raises(RuntimeError), files.staging(tmp_path / "folder") as hidden:
+    def fail(hidden):
         (hidden / "file").write_text("x")
         raise RuntimeError
+
+    with pytest.raises(RuntimeError), files.staging(tmp_path / "folder") as hidden:
+        fail(hidden)
     assert _names(tmp_path) == []
 
 
