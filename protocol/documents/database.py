@@ -10,16 +10,22 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from protocol.documents.fields import printable
+from protocol.documents.fields import Fields, printable
 from protocol.documents.files import MissingError, create_private, open_regular
+from protocol.documents.format import FIRST_GAME, Format
 from protocol.errors import InputError
 
 Row = tuple[Any, ...]
+#: Statements that make tables; one of them is `ABOUT`.
+Schema = tuple[str, ...]
+#: The table of what there is once in a database: its header, and whatever its owner keeps.
+ABOUT = "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID"
+HEADER_KEYS = ("format", "version", "game")
 
 _HEADER = b"SQLite format 3\x00"
 _ROLLBACK = b"\x01\x01"
@@ -61,8 +67,10 @@ class Database:
     Args:
         path: the file; it must be there.
         what: what it is, for messages: "ledger" or "queue".
-        schema: its statements; an empty file gets them if `fresh`.
-        version: its user_version.
+        schema: its statements; an empty file gets them, and the header, if `fresh`.
+        format: name and version, which stand with the game in the table "about"; the major version
+            is also SQLite's user_version.
+        older: by user_version the statements of what was written without such a header.
         fresh: whether an empty file is taken.
 
     Raises:
@@ -70,7 +78,14 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, what: str, schema: tuple[str, ...], version: int, *, fresh: bool = False
+        self,
+        path: Path,
+        what: str,
+        schema: Schema,
+        format: Format,
+        older: Mapping[int, Schema],
+        *,
+        fresh: bool = False,
     ) -> None:
         self._path, self._what = path, what
         _check_file(path, what)
@@ -84,8 +99,8 @@ class Database:
             for pragma in _PRAGMAS:
                 self.execute(pragma)
             if fresh:
-                self._fill(schema, version)
-            self._check_schema(schema, version)
+                self._fill(schema, format)
+            self._check(schema, format, older)
         except BaseException:
             self.close()
             raise
@@ -118,15 +133,18 @@ class Database:
                 self._base.execute("ROLLBACK")
             raise
 
-    def _fill(self, schema: tuple[str, ...], version: int) -> None:
+    def _fill(self, schema: Schema, format: Format) -> None:
         with self.transaction():
             if self.execute("SELECT 1 FROM sqlite_master LIMIT 1"):
                 return
             for statement in schema:
                 self.execute(statement)
-            self.execute(f"PRAGMA user_version = {version:d}")
+            header = (format.name, format.version, FIRST_GAME)
+            for row in zip(HEADER_KEYS, header, strict=True):
+                self.execute("INSERT INTO about VALUES (?,?)", row)
+            self.execute(f"PRAGMA user_version = {format.major:d}")
 
-    def _check_schema(self, schema: tuple[str, ...], version: int) -> None:
+    def _check(self, schema: Schema, format: Format, older: Mapping[int, Schema]) -> None:
         name = f"{self._what} {str(self._path)!r}"
         try:
             found = self.execute("PRAGMA user_version")[0][0]
@@ -134,8 +152,18 @@ class Database:
             objects = self.execute(_OBJECTS)
         except InputError as error:
             raise InputError(f"{str(self._path)!r} is no {self._what}: {error}") from None
-        if found != version:
-            raise InputError(f"{str(self._path)!r} has version {found}, expected {version}")
+        if found != format.major and found not in older:
+            format.header(Fields({"format": format.name, "version": found}, name), name)
+        self._check_objects(name, schema if found == format.major else older[found], objects)
+        headed = any(row[:2] == ("table", "about") for row in objects)
+        rows = self.execute(_HEADER_ROWS) if headed else []
+        if not rows and found in older:
+            return
+        _, game = format.header(Fields(dict(rows), name), name)
+        if game != FIRST_GAME:
+            raise InputError(f"{name} is of game {printable(game, 60)!r}, expected {FIRST_GAME!r}")
+
+    def _check_objects(self, name: str, schema: Schema, objects: list[Row]) -> None:
         ours, theirs = _objects(schema), frozenset(objects)
         if missing := sorted(str(row[1]) for row in ours - theirs):
             raise InputError(f"{name} has no {missing[0]!r} as ksamp makes it, expected one")
@@ -171,11 +199,12 @@ def check_id(value: Any, what: str, most: int) -> str:
     return value
 
 
+_HEADER_ROWS = "SELECT key, value FROM about WHERE key IN ('format', 'version', 'game')"
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 
 
 @lru_cache(maxsize=4)
-def _objects(schema: tuple[str, ...]) -> frozenset[Row]:
+def _objects(schema: Schema) -> frozenset[Row]:
     """What SQLite makes of the schema."""
     with contextlib.closing(sqlite3.connect(":memory:")) as base:
         for statement in schema:

@@ -18,8 +18,17 @@ from typing import Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.documents.database import ConflictError, Database, Row, check_id, create
+from protocol.documents.database import (
+    ABOUT,
+    HEADER_KEYS,
+    ConflictError,
+    Database,
+    Row,
+    check_id,
+    create,
+)
 from protocol.documents.fields import Fields, parse_json, printable
+from protocol.documents.format import Format
 from protocol.errors import InputError
 from protocol.jobs.job import MOST_JOB_ID, STATES, Chunk, Job, State
 from protocol.run.folder import recover
@@ -28,11 +37,10 @@ from qdevices.ks18.game import N_JOINT, N_PAIRS
 T = TypeVar("T")
 
 NAME = "ledger.sqlite"
-#: 1 numbered the outcomes of basis M7 in another order than the paper.
-VERSION = 2
+FORMAT = Format("ksamp-ledger", "ledger")
 _WHAT = "ledger"
 _SCHEMA = (
-    "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    ABOUT,
     """CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, start INTEGER NOT NULL, stop INTEGER NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'planned',
@@ -45,7 +53,9 @@ _SCHEMA = (
     number INTEGER NOT NULL, attempt INTEGER NOT NULL, tag TEXT NOT NULL, job_id TEXT,
     note TEXT NOT NULL)""",
 )
-_KEYS = ("job", "prepared", "extractor_bits", "cancelled")
+#: 2.0 had the same tables and no header.
+_OLDER = {2: _SCHEMA}
+_KEYS = (*HEADER_KEYS, "job", "prepared", "extractor_bits", "cancelled")
 _MOST_POSITION = 1 << 62
 _MOST_ATTEMPTS = 1 << 31
 
@@ -78,7 +88,7 @@ class Ledger:
             raise InputError(f"{str(folder)!r} has no {NAME}, expected a folder of `ksamp submit`")
         self.folder = folder
         self._name = f"ledger {str(path)!r}"
-        self._base = Database(path, _WHAT, _SCHEMA, VERSION)
+        self._base = Database(path, _WHAT, _SCHEMA, FORMAT, _OLDER)
         try:
             marks = ",".join("?" * len(_KEYS))
             query = f"SELECT key FROM about WHERE key NOT IN ({marks}) LIMIT 1"
@@ -109,7 +119,7 @@ class Ledger:
             spent: ranges of weak bits (first, one past the last, what for).
         """
         create(folder / NAME, _WHAT)
-        opened = Database(folder / NAME, _WHAT, _SCHEMA, VERSION, fresh=True)
+        opened = Database(folder / NAME, _WHAT, _SCHEMA, FORMAT, _OLDER, fresh=True)
         with opened as base, base.transaction():
             base.execute("INSERT INTO about VALUES ('job', ?)", (json.dumps(asdict(job)),))
             for number, (start, stop, settings) in enumerate(chunks):

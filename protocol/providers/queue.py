@@ -18,8 +18,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.documents.database import Database, Row, check_id, create
+from protocol.documents.database import ABOUT, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
+from protocol.documents.format import Format
 from protocol.errors import InputError
 from protocol.providers.kinds import find_kind
 from protocol.providers.provider import (
@@ -42,13 +43,17 @@ TABLE = "table"
 
 _WHAT = "queue"
 _DIED = "the worker died while the device may have played this job, which is never played twice"
-_SCHEMA = (
+FORMAT = Format("ksamp-queue", "queue")
+_JOBS = (
     """CREATE TABLE jobs (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tag TEXT NOT NULL, state TEXT NOT NULL,
     ready REAL NOT NULL, task TEXT NOT NULL, settings BLOB NOT NULL, outcomes BLOB,
     error TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX by_tag ON jobs (tag)",
 )
+_SCHEMA = (ABOUT, *_JOBS)
+#: Before 2.1 there was no header, and SQLite's version was left at 0.
+_OLDER = {0: _JOBS}
 _WHOSE, _MOST_ID = "a queued job", 64
 
 
@@ -269,7 +274,7 @@ class Queue:
         return rows[0][0]
 
     def _open(self, *, fresh: bool = False) -> Database:
-        return Database(self.folder / NAME, _WHAT, _SCHEMA, 0, fresh=fresh)
+        return Database(self.folder / NAME, _WHAT, _SCHEMA, FORMAT, _OLDER, fresh=fresh)
 
 
 def _read_task(text: Any) -> tuple[Setup, int, bool]:

@@ -82,14 +82,34 @@ _TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON chunks BEGIN DELETE FROM weak_bits;
         ([("CREATE INDEX i ON chunks (start)",)], "has a index 'i', expected none"),
         ([("ALTER TABLE chunks ADD COLUMN more",)], "has no 'chunks'"),
         ([('CREATE TABLE "a\x1b[2J" (a)',)], "has a table 'a\\\\x1b[2J', expected none"),
-        ([("PRAGMA user_version = 1",)], "has version 1, expected 2"),
+        ([("PRAGMA user_version = 1",)], "has version 1, expected 2 to 2.1 (version 1 numbers"),
+        ([("PRAGMA user_version = 3",)], "has version 3, expected 2 to 2.1 (a newer ksamp"),
+        ([("PRAGMA user_version = 0",)], "has version 0, expected 2 to 2.1"),
+        ([("UPDATE about SET value = '2.2' WHERE key = 'version'",)], "version '2.2', expected 2"),
+        ([("UPDATE about SET value = '3.0' WHERE key = 'version'",)], "version '3.0', expected 2"),
+        ([("UPDATE about SET value = '1.0' WHERE key = 'version'",)], "version '1.0', expected 2"),
+        ([("UPDATE about SET value = '2.01' WHERE key = 'version'",)], "version '2.01', expected"),
+        ([("UPDATE about SET value = 2.1 WHERE key = 'version'",)], "version 2.1, expected 2"),
+        ([("UPDATE about SET value = x'322e31' WHERE key = 'version'",)], "version b'2.1'"),
+        (
+            [("UPDATE about SET value = 'ksamp-queue' WHERE key = 'format'",)],
+            'format "ksamp-queue"',
+        ),
+        ([("UPDATE about SET value = 'chsh' WHERE key = 'game'",)], "game 'chsh', expected 'ks18'"),
+        ([("UPDATE about SET value = 5 WHERE key = 'game'",)], "has game 5"),
+        ([("DELETE FROM about WHERE key = 'format'",)], "has no entry 'format'"),
+        ([("DELETE FROM about WHERE key = 'version'",)], "has no entry 'version'"),
+        ([("DELETE FROM about WHERE key = 'game'",)], "has no entry 'game'"),
         ([("PRAGMA journal_mode = WAL",)], "not in rollback mode"),
         ([("INSERT INTO about VALUES ('more', 1)",)], "unknown entry 'more'"),
         ([("DELETE FROM about",)], "is no JSON"),
-        ([("UPDATE about SET value = 5",)], "has job of type int, expected str"),
-        ([("UPDATE about SET value = x'7b7d'",)], "has job of type bytes, expected str"),
-        ([("UPDATE about SET value = CAST(x'ff' AS TEXT)",)], "cannot be used"),
-        ([("UPDATE about SET value = ?", "[" * 100_000)], "nested too deeply"),
+        ([("UPDATE about SET value = 5 WHERE key = 'job'",)], "has job of type int, expected str"),
+        (
+            [("UPDATE about SET value = x'7b7d' WHERE key = 'job'",)],
+            "has job of type bytes, expected str",
+        ),
+        ([("UPDATE about SET value = CAST(x'ff' AS TEXT) WHERE key = 'job'",)], "cannot be used"),
+        ([("UPDATE about SET value = ? WHERE key = 'job'", "[" * 100_000)], "nested too deeply"),
         ([("DELETE FROM chunks WHERE number = 3",)], "has 3 chunks or more, expected 4"),
         ([("UPDATE chunks SET number = 7 WHERE number = 3",)], "has number 7"),
         ([("UPDATE chunks SET number = -1 WHERE number = 0",)], "has number -1"),
@@ -205,12 +225,18 @@ def test_what_is_no_ledger_is_refused_and_never_waited_for(kind, ksamp, root, or
     _refused(ksamp, root, NAME)
 
 
-@pytest.mark.parametrize("kind", ["fifo", "trigger", "text", "wal"])
+@pytest.mark.parametrize("kind", ["fifo", "trigger", "text", "wal", "version", "game", "bare"])
 def test_what_is_no_queue_is_refused(kind, ksamp, root):
     queue = root / "queue" / QUEUE
     Queue(root / "queue")
     if kind == "trigger":
         _change(queue, ("CREATE TRIGGER t AFTER UPDATE ON jobs BEGIN DELETE FROM jobs; END",))
+    elif kind == "version":
+        _change(queue, ("UPDATE about SET value = '3.0' WHERE key = 'version'",))
+    elif kind == "game":
+        _change(queue, ("UPDATE about SET value = 'chsh' WHERE key = 'game'",))
+    elif kind == "bare":
+        _change(queue, ("DELETE FROM about",))
     elif kind == "wal":
         queue.with_name(f"{QUEUE}-wal").touch()
     else:

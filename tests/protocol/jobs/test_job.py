@@ -10,6 +10,7 @@ import pytest
 from protocol.errors import InputError
 from protocol.jobs.job import Chunk, Job
 from protocol.jobs.resume import Collected
+from protocol.plan.file import plan_to_json
 from protocol.providers.local_spec import LocalSpec
 from protocol.providers.queue import Setup
 
@@ -18,7 +19,7 @@ from protocol.providers.queue import Setup
 def job(plan):
     return Job(
         name="0123456789abcdef", backend="local:table", variant="static", order="run", noise=None,
-        expect=None, source="uniform", seed=3, chunk=2500, plan=plan.to_json(),
+        expect=None, source="uniform", seed=3, chunk=2500, plan=plan_to_json(plan),
     )  # fmt: skip
 
 
