@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from protocol.plan.file import read_plan, write_plan
     from protocol.plan.make import plan_with
     from protocol.plan.plan import Plan
+    from protocol.providers.kinds import PROVIDERS
     from protocol.request import Request
     from protocol.run.finish import Result
     from protocol.run.folder import RunWriter, read_run
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
     from protocol.run.replay import certify
     from protocol.run.verification import verify_folder
     from protocol.settings.code import SettingCode
-    from protocol.sources.sources import Source, open_source
+    from protocol.sources.kinds import SOURCES, open_source
+    from protocol.sources.source import Source
 
 #: Where each public name is, "module" or "module:name there".
 _PLACES = {
@@ -58,22 +60,24 @@ _PLACES = {
     "InputError": "protocol.errors",
     "KINDS": "protocol.certificate.kinds",
     "KsampError": "protocol.errors",
+    "PROVIDERS": "protocol.providers.kinds",
     "Plan": "protocol.plan.plan",
     "Provenance": "protocol.data.provenance",
     "Recorded": "protocol.data.recorded",
     "Request": "protocol.request",
     "Result": "protocol.run.finish",
     "RunWriter": "protocol.run.folder",
+    "SOURCES": "protocol.sources.kinds",
     "ScoreCertificate": "protocol.certificate.score",
     "SettingCode": "protocol.settings.code",
-    "Source": "protocol.sources.sources",
+    "Source": "protocol.sources.source",
     "Verdict": "protocol.run.judge",
     "best_plan": "protocol.plan.choose",
     "certify": "protocol.run.replay",
     "diagnose_runs": "protocol.diagnose.signs:diagnose",
     "execute": "protocol.run.play",
     "nearest_feasible": "protocol.plan.choose",
-    "open_source": "protocol.sources.sources",
+    "open_source": "protocol.sources.kinds",
     "plan_with": "protocol.plan.make",
     "read_certificate": "protocol.certificate.file:read",
     "read_plan": "protocol.plan.file",
@@ -86,6 +90,8 @@ _PLACES = {
 __all__ = [
     "EXTRACTORS",
     "KINDS",
+    "PROVIDERS",
+    "SOURCES",
     "Extractor",
     "InputError",
     "KsampError",

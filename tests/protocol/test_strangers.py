@@ -14,7 +14,7 @@ from protocol.request import Request
 from protocol.run.folder import RunWriter, read_run
 from protocol.run.play import execute
 from protocol.run.verification import verify_folder
-from protocol.sources.sources import UniformSource
+from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
 

@@ -17,7 +17,7 @@ RUN = ("--runs", "12000", "--chunk", "3000", "--soundness", "8", "--seed", "3")
 
 @pytest.fixture
 def toy(monkeypatch):
-    monkeypatch.setitem(PROVIDERS.entries, "toy", "tests.protocol.providers.toy:KIND")
+    monkeypatch.setitem(PROVIDERS.entries, "toy", "tests.strangers.tabled:KIND")
 
 
 def test_a_strangers_provider_is_one_file_and_one_entry(toy, ksamp, tmp_path):
@@ -71,7 +71,7 @@ def test_a_ledger_whose_provider_is_not_installed_is_refused_in_one_line(
     pytest.importorskip("tenacity")
     root = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setitem(PROVIDERS.entries, "toy", "tests.protocol.providers.toy:KIND")
+        patch.setitem(PROVIDERS.entries, "toy", "tests.strangers.tabled:KIND")
         assert ksamp("submit", "--backend", "toy:1e-4", "--out", root, *RUN).status == 0
     for command in ("collect", "cancel"):
         answer = ksamp(command, root)

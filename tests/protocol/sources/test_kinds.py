@@ -25,7 +25,7 @@ RUN = ("--runs", "10000", "--noise", "ideal", "--soundness", "8", "--seed", "3")
 
 @pytest.fixture
 def toy(monkeypatch):
-    monkeypatch.setitem(SOURCES.entries, "parity", "tests.protocol.sources.toy:KIND")
+    monkeypatch.setitem(SOURCES.entries, "parity", "tests.strangers.parity:KIND")
 
 
 def test_a_strangers_source_is_one_file_and_one_entry(toy, ksamp, tmp_path):
