@@ -10,11 +10,8 @@ import click
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
 from protocol.documents.lock import NAME, Lock
-from protocol.errors import InputError
 from protocol.jobs.drive import cancel
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.opening import open_provider
-from protocol.jobs.result import is_published
 
 
 @click.command("cancel")
@@ -27,9 +24,7 @@ def command(folder: str, as_json: bool) -> int:
     """
     root = Path(folder)
     with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder, ledger.job):
-        if is_published(root):
-            raise InputError(f"run {folder!r} is finished, expected one that is not")
-        stopped = cancel(ledger, open_provider(ledger))
+        stopped = cancel(ledger)
     if as_json:
         click.echo(json.dumps({"folder": folder, "cancelled": stopped}, allow_nan=False))
     else:

@@ -17,7 +17,7 @@ from protocol.cli._text import NOT_FAITHFUL, plan_text, show
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_csv
 from protocol.errors import InputError
-from protocol.jobs.result import check_finished
+from protocol.jobs.ledger import check_finished
 from protocol.plan.choose import choices
 from protocol.plan.plan import Plan
 from protocol.run import folder

@@ -13,7 +13,6 @@ from protocol.cli._text import NOT_FAITHFUL
 from protocol.documents.fields import printable
 from protocol.jobs.job import STATES
 from protocol.jobs.ledger import Ledger
-from protocol.jobs.result import is_published
 
 
 @click.command("jobs")
@@ -22,8 +21,8 @@ from protocol.jobs.result import is_published
 def command(folder: str, as_json: bool) -> int:
     """List the chunks of the submitted run DIR, from its ledger; the provider is not asked."""
     with Ledger(Path(folder)) as ledger:
-        job, chunks, cancelled = ledger.job, ledger.chunks(), ledger.cancelled
-    published = is_published(Path(folder))
+        job, chunks = ledger.job, ledger.chunks()
+        cancelled, published = ledger.cancelled, ledger.published
     if as_json:
         rows = [
             {

@@ -16,11 +16,11 @@ from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import advice_text, plan_text, show
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.run import folder
 from protocol.run.play import execute
 from protocol.run.report import report_planned
 from protocol.sources.kinds import open_source
+from protocol.sources.seeds import device_seed, run_seed, source_seed
 
 
 @click.command("run")
@@ -70,10 +70,7 @@ def command(
     """
     start = time.perf_counter()
     expect = noise if expect is None else expect
-    if seed is not None and seed < 0:
-        raise InputError(f"seed {seed} is negative, expected 0 or more")
-    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
-    source_seed, device_seed = np.random.SeedSequence(entropy).spawn(2)
+    seed = run_seed(seed)
     if out is not None:
         folder.check_target(Path(out), overwrite)
 
@@ -82,7 +79,11 @@ def command(
     plan, source = plan_with_source(
         request,
         lambda code: open_source(
-            source_name, wanted.epsilon, np.random.default_rng(source_seed), code, source_offset
+            source_name,
+            wanted.epsilon,
+            np.random.default_rng(source_seed(seed)),
+            code,
+            source_offset,
         ),
     )
     if not plan.output_bits:
@@ -103,7 +104,7 @@ def command(
     planned = time.perf_counter()
     provenance = Provenance(
         order="run",
-        seed=entropy,
+        seed=seed,
         device=device_kind,
         source=source.name,
         noise=noise,
@@ -117,12 +118,12 @@ def command(
             plan,
             device,
             source,
-            np.random.default_rng(device_seed),
+            np.random.default_rng(device_seed(seed)),
             provenance=provenance,
             sink=None if writer is None else writer.add,
             progress=stack.enter_context(ProgressBar()),
         )
         seconds = {"plan": planned - start, "run": time.perf_counter() - planned}
         digest = None if writer is None else writer.publish(result, seconds)
-    show(plan, result, out, as_json, {"seed": entropy, "seconds": seconds}, digest)
+    show(plan, result, out, as_json, {"seed": seed, "seconds": seconds}, digest)
     return 0 if result.verdict.accepted else 3

@@ -14,7 +14,6 @@ from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
-from protocol.errors import InputError
 from protocol.jobs.drive import send
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.named import collect_command
@@ -132,9 +131,7 @@ def command(
     retry.check_installed()
     seed = run_seed(seed)
     root = Path(out)
-    if root.exists():
-        raise InputError(f"folder {out!r} exists, expected a new one")
-    folder.check_target(root)
+    folder.check_target(root, replaceable=False)
     given = options.given(context)
     simulated = kind.takes_noise(backend)
     kind.check_noise(backend, noise if "noise" in given else None)

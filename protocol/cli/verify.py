@@ -10,7 +10,7 @@ import click
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL
-from protocol.jobs.result import check_finished
+from protocol.jobs.ledger import check_finished
 from protocol.run.verification import verify_folder
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from protocol.errors import InputError
 from protocol.jobs.job import ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
+from protocol.jobs.opening import open_provider
 from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
@@ -137,12 +138,23 @@ def fetch(
     return waiting
 
 
-def cancel(ledger: Ledger, provider: Provider, *, patience: Patience | None = None) -> int:
+def cancel(
+    ledger: Ledger, provider: Provider | None = None, *, patience: Patience | None = None
+) -> int:
     """Cancel all that is not done; return how many chunks that were.  Final.
+
+    Args:
+        ledger: of the run.
+        provider: unless given, that of the backend's name, which plays nothing.
+        patience: with a provider that cannot answer; its kind's unless given.
 
     Raises:
         TransientError: as `send`; the run is cancelled, calling again goes on.
+        InputError: the run is finished.
     """
+    if ledger.published:
+        raise InputError(f"run {str(ledger.folder)!r} is finished, expected one that is not")
+    provider = provider or open_provider(ledger)
     patience = patience or _patience(ledger)
     ledger.cancel()
     chunks = ledger.chunks(*ON_THE_WAY)

@@ -18,6 +18,7 @@ from typing import Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.marks import RECORD
 from protocol.documents.database import (
     ABOUT,
     HEADER_KEYS,
@@ -68,6 +69,23 @@ _COLUMNS = (
     "number", "start", "stop", "attempt", "state", "tag", "job_id", "note", "repeated",
     "type of settings", "length of settings", "type of outcomes", "length of outcomes",
 )  # fmt: skip
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder, of a submitted run or not, holds a finished one."""
+    return (folder / RECORD).is_file()
+
+
+def check_finished(folder: Path) -> None:
+    """Check that a folder, if it is one of a submitted run, has its result.
+
+    Raises:
+        InputError: jobs are missing.
+    """
+    if (folder / NAME).is_file() and not is_published(folder):
+        raise InputError(
+            f"run {str(folder)!r} is not finished, expected `ksamp collect {folder}` first"
+        )
 
 
 class Ledger:
@@ -326,6 +344,11 @@ class Ledger:
         """Decide that nothing more is sent; final."""
         with self._base.transaction():
             self._base.execute("INSERT OR REPLACE INTO about VALUES ('cancelled', 1)")
+
+    @property
+    def published(self) -> bool:
+        """Whether the folder holds the finished run."""
+        return is_published(self.folder)
 
     @property
     def cancelled(self) -> bool:

@@ -18,7 +18,6 @@ from protocol.data.recorded import Recorded
 from protocol.documents.files import create_private, move_in
 from protocol.errors import InputError
 from protocol.jobs.drive import Observer, unobserved
-from protocol.jobs.ledger import NAME as LEDGER
 from protocol.plan.plan import Plan
 from protocol.run import folder
 from protocol.run.finish import Result
@@ -27,23 +26,6 @@ from protocol.sources.kept import KeptBits
 
 #: Of this name always, as whoever holds the ledger is alone here.
 _HIDDEN = ".publishing"
-
-
-def is_published(root: Path) -> bool:
-    """Whether the folder holds a finished run."""
-    return (root / RECORD).is_file()
-
-
-def check_finished(root: Path) -> None:
-    """Check that a folder, if it is one of a submitted run, has its result.
-
-    Raises:
-        InputError: jobs are missing.
-    """
-    if (root / LEDGER).is_file() and not is_published(root):
-        raise InputError(
-            f"run {str(root)!r} is not finished, expected `ksamp collect {root}` first"
-        )
 
 
 def publish(

@@ -19,7 +19,7 @@ from protocol.jobs.job import ON_THE_WAY, Chunk, Job
 from protocol.jobs.ledger import EXT, Ledger
 from protocol.jobs.named import check_named, require_backend, require_source
 from protocol.jobs.opening import open_to_send
-from protocol.jobs.result import is_published, publish, read_result
+from protocol.jobs.result import publish, read_result
 from protocol.jobs.start import redraw as draw_anew
 from protocol.plan.file import plan_from_json
 from protocol.plan.plan import Plan
@@ -122,7 +122,7 @@ def collect(
         check_named("source", job.source, source)
         plan = plan_from_json(job.plan)
         with Lock(root / NAME):
-            if is_published(root):
+            if ledger.published:
                 result, digest = _published(root, ledger, plan)
                 return Collected(job, tuple(ledger.chunks()), False, result, digest)
             failed = bool(ledger.count("failed", "cancelled"))

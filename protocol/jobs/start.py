@@ -64,7 +64,7 @@ def begin(
         raise InputError(f"{in_flight} jobs in flight, expected 1 or more")
     if plan.extractor is None:
         raise InputError(f"the plan has no output: {plan.reason}")
-    check_target(folder)
+    check_target(folder, replaceable=False)
     job = Job(
         name=uuid.uuid4().hex[:16],
         backend=backend,

@@ -54,8 +54,13 @@ DATA = (SETTINGS, OUTCOMES, EXTRACTOR_BITS, OUTPUT)
 _BLOCK_BYTES = 1 << 22
 
 
-def check_target(path: Path, overwrite: bool = False) -> None:
+def check_target(path: Path, overwrite: bool = False, *, replaceable: bool = True) -> None:
     """Check, before any work, that a run folder can be made at `path`; leaves nothing there.
+
+    Args:
+        path: the folder.
+        overwrite: whether an earlier run may be lost.
+        replaceable: whether the user could ask for that.
 
     Raises:
         InputError: it exists and `overwrite` is not set, or it holds anything that no run wrote,
@@ -65,9 +70,8 @@ def check_target(path: Path, overwrite: bool = False) -> None:
     try:
         if path.exists() or path.is_symlink():
             if not overwrite:
-                raise InputError(
-                    f"folder {str(path)!r} exists, expected a new one (or --overwrite)"
-                )
+                hint = " (or --overwrite)" if replaceable else ""
+                raise InputError(f"folder {str(path)!r} exists, expected a new one{hint}")
             _check_replaceable(path)
         with staging(path):
             pass

@@ -223,6 +223,7 @@ _write(Path(sys.argv[1]), plan, overwrite=True, seed=2)
         found = folder.read_run(tmp_path / "run")  # the next command
         assert found.record.sha256 != first
         assert "moved" in caplog.text
+        assert (tmp_path / "run").stat().st_mode & 0o777 == 0o777 & ~files.umask()
     else:
         folder.check_target(tmp_path / "run", overwrite=True)
         found = folder.read_run(tmp_path / "run")
