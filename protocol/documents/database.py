@@ -25,6 +25,7 @@ Row = tuple[Any, ...]
 Schema = tuple[str, ...]
 #: The table of what there is once in a database: its header, and whatever its owner keeps.
 ABOUT = "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID"
+#: The header of a database, as rows of that table.
 HEADER_KEYS = ("format", "version", "game")
 
 _HEADER = b"SQLite format 3\x00"
@@ -71,6 +72,7 @@ class Database:
         format: name and version, which stand with the game in the table "about"; the major version
             is also SQLite's user_version.
         older: by user_version the statements of what was written without such a header.
+        keys: what else may stand in the table "about".
         fresh: whether an empty file is taken.
 
     Raises:
@@ -85,6 +87,7 @@ class Database:
         format: Format,
         older: Mapping[int, Schema],
         *,
+        keys: tuple[str, ...] = (),
         fresh: bool = False,
     ) -> None:
         self._path, self._what = path, what
@@ -100,7 +103,7 @@ class Database:
                 self.execute(pragma)
             if fresh:
                 self._fill(schema, format)
-            self._check(schema, format, older)
+            self._check(schema, format, older, (*HEADER_KEYS, *keys))
         except BaseException:
             self.close()
             raise
@@ -144,7 +147,9 @@ class Database:
                 self.execute("INSERT INTO about VALUES (?,?)", row)
             self.execute(f"PRAGMA user_version = {format.major:d}")
 
-    def _check(self, schema: Schema, format: Format, older: Mapping[int, Schema]) -> None:
+    def _check(
+        self, schema: Schema, format: Format, older: Mapping[int, Schema], keys: tuple[str, ...]
+    ) -> None:
         name = f"{self._what} {str(self._path)!r}"
         try:
             found = self.execute("PRAGMA user_version")[0][0]
@@ -155,8 +160,12 @@ class Database:
         if found != format.major and found not in older:
             format.header(Fields({"format": format.name, "version": found}, name), name)
         self._check_objects(name, schema if found == format.major else older[found], objects)
-        headed = any(row[:2] == ("table", "about") for row in objects)
-        rows = self.execute(_HEADER_ROWS) if headed else []
+        if not any(row[:2] == ("table", "about") for row in objects):
+            return
+        query = f"SELECT key FROM about WHERE key NOT IN ({','.join('?' * len(keys))}) LIMIT 1"
+        if unknown := self.execute(query, keys):
+            raise InputError(f"{name} has an unknown entry {printable(unknown[0][0], 60)!r}")
+        rows = self.execute(_HEADER_ROWS)
         if not rows and found in older:
             return
         _, game = format.header(Fields(dict(rows), name), name)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from protocol.data.marks import RECORD
 from protocol.documents.database import (
     ABOUT,
-    HEADER_KEYS,
     ConflictError,
     Database,
     Row,
@@ -56,11 +55,9 @@ _SCHEMA = (
 )
 #: 2.0 had the same tables and no header.
 _OLDER = {2: _SCHEMA}
-_KEYS = (*HEADER_KEYS, "job", "prepared", "extractor_bits", "cancelled")
+_KEYS = ("job", "prepared", "extractor_bits", "cancelled")
 _MOST_POSITION = 1 << 62
 _MOST_ATTEMPTS = 1 << 31
-
-
 _ROW = (
     "number, start, stop, attempt, state, tag, job_id, note, repeated, "
     "typeof(settings), length(settings), typeof(outcomes), length(outcomes)"
@@ -106,13 +103,8 @@ class Ledger:
             raise InputError(f"{str(folder)!r} has no {NAME}, expected a folder of `ksamp submit`")
         self.folder = folder
         self._name = f"ledger {str(path)!r}"
-        self._base = Database(path, _WHAT, _SCHEMA, FORMAT, _OLDER)
+        self._base = Database(path, _WHAT, _SCHEMA, FORMAT, _OLDER, keys=_KEYS)
         try:
-            marks = ",".join("?" * len(_KEYS))
-            query = f"SELECT key FROM about WHERE key NOT IN ({marks}) LIMIT 1"
-            if unknown := self._base.execute(query, _KEYS):
-                key = printable(unknown[0][0], 60)
-                raise InputError(f"{self._name} has an unknown entry {key!r}")
             text = self._about("job", str) or ""
             self.job = Job.from_json(parse_json(text, f"the job of {self._name}"))
             self._check_chunks()
@@ -137,7 +129,7 @@ class Ledger:
             spent: ranges of weak bits (first, one past the last, what for).
         """
         create(folder / NAME, _WHAT)
-        opened = Database(folder / NAME, _WHAT, _SCHEMA, FORMAT, _OLDER, fresh=True)
+        opened = Database(folder / NAME, _WHAT, _SCHEMA, FORMAT, _OLDER, keys=_KEYS, fresh=True)
         with opened as base, base.transaction():
             base.execute("INSERT INTO about VALUES ('job', ?)", (json.dumps(asdict(job)),))
             for number, (start, stop, settings) in enumerate(chunks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.errors import InputError
 from protocol.providers.kind import ProviderKind
-from qdevices.registry import Registry
+from protocol.registry import Registry
 
 #: Kinds of providers by the word before the colon.
 PROVIDERS: Registry[ProviderKind] = Registry(

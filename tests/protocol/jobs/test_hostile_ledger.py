@@ -225,7 +225,9 @@ def test_what_is_no_ledger_is_refused_and_never_waited_for(kind, ksamp, root, or
     _refused(ksamp, root, NAME)
 
 
-@pytest.mark.parametrize("kind", ["fifo", "trigger", "text", "wal", "version", "game", "bare"])
+@pytest.mark.parametrize(
+    "kind", ["fifo", "trigger", "text", "wal", "version", "game", "bare", "more"]
+)
 def test_what_is_no_queue_is_refused(kind, ksamp, root):
     queue = root / "queue" / QUEUE
     Queue(root / "queue")
@@ -235,6 +237,8 @@ def test_what_is_no_queue_is_refused(kind, ksamp, root):
         _change(queue, ("UPDATE about SET value = '3.0' WHERE key = 'version'",))
     elif kind == "game":
         _change(queue, ("UPDATE about SET value = 'chsh' WHERE key = 'game'",))
+    elif kind == "more":
+        _change(queue, ("INSERT INTO about VALUES ('more', 1)",))
     elif kind == "bare":
         _change(queue, ("DELETE FROM about",))
     elif kind == "wal":
