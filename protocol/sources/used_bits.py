@@ -7,9 +7,9 @@ lets them be used again.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from protocol.data.marks import holds_run
 from protocol.documents.fields import Fields
 from protocol.documents.files import log, open_regular, read_json, write_file
+from protocol.documents.format import Format, spelled
 from protocol.errors import InputError
 
-_FORMAT = "ksamp-used-bits"
+FORMAT = Format("ksamp-used-bits", "note", about_game=False)
 _MOST_BYTES = 4096
 MOST_BITS = 1 << 62
 
@@ -40,13 +41,21 @@ def used_bits(path: Path) -> int:
     if not note.exists() and not note.is_symlink():
         return 0
     try:
-        entries = Fields(read_json(note, "note", most=_MOST_BYTES), "it")
-        entries.choice("format", _FORMAT)
+        entries = _content(read_json(note, "note", most=_MOST_BYTES))
         used = entries.integer("used_bits", 0, MOST_BITS)
         entries.done()
     except InputError as error:
         raise InputError(f"{str(note)!r} does not say how many bits are used: {error}") from None
     return used
+
+
+def _content(data: Any) -> Fields:
+    """The entries of a note below its header; before 2.1 there were neither version nor digest."""
+    if isinstance(data, dict) and "version" in data:
+        return FORMAT.open(data, "it").fields
+    entries = Fields(data, "it")
+    entries.choice("format", FORMAT.name)
+    return entries
 
 
 def check_left(path: Path, count: int, exactly: int | None = None) -> None:
@@ -77,9 +86,9 @@ def reserve(path: Path, count: int, *, least: int = 0, exactly: int | None = Non
 
         fcntl.flock(file, fcntl.LOCK_EX)
         start = _start(path, count, least, exactly, 8 * os.fstat(file.fileno()).st_size)
-        text = json.dumps({"format": _FORMAT, "used_bits": start + count}) + "\n"
+        text = spelled(FORMAT.seal({"used_bits": start + count}))
         try:
-            write_file(used_file(path), text.encode(), "note", overwrite=True)
+            write_file(used_file(path), text, "note", overwrite=True)
         except InputError as error:
             # Whoever gives the offset keeps the account.
             if exactly is None:

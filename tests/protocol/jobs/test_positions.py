@@ -11,7 +11,7 @@ from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.settings.code import default_code
 from protocol.sources.positions import WeakBits
-from protocol.sources.used_bits import used_bits
+from protocol.sources.used_bits import FORMAT, used_bits
 
 
 def _weak(name, seed=3):
@@ -86,6 +86,11 @@ def test_a_note_of_spent_bits_that_cannot_be_read_is_not_taken_for_none(file):
         {"format": "ksamp-used-bits", "used_bits": 5.0},
         {"format": "ksamp-used-bits", "used_bits": 10**30},
         {"format": "ksamp-used-bits", "used_bits": 5, "more": 1},
+        {**FORMAT.seal({"used_bits": 5}), "used_bits": 4},
+        {**FORMAT.seal({"used_bits": 5}), "version": "3.0"},
+        {"format": "ksamp-used-bits", "version": "2.1", "used_bits": 5},
+        FORMAT.seal({"used_bits": -5}),
+        FORMAT.seal({"used_bits": 5, "more": 1}),
         "x" * 10_000,
     ):
         note.write_text(json.dumps(said))
@@ -95,6 +100,14 @@ def test_a_note_of_spent_bits_that_cannot_be_read_is_not_taken_for_none(file):
     note.symlink_to("/dev/zero")
     with pytest.raises(InputError, match="does not say how many bits are used"):
         _weak(f"file:{file}").reserve(1)
+
+
+def test_a_note_of_before_2_1_is_read_and_the_next_one_has_a_header(file):
+    note = file.with_name("weak.bin.used.json")
+    note.write_text('{"format": "ksamp-used-bits", "used_bits": 100}\n')
+    assert _weak(f"file:{file}").reserve(11) == 100
+    assert json.loads(note.read_text()) == FORMAT.seal({"used_bits": 111})
+    assert used_bits(file) == 111
 
 
 def test_standard_input_is_refused_as_no_later_process_can_read_on():
