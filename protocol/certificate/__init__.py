@@ -1,26 +1,20 @@
-"""Score certificates by linear programme: found slowly, verified quickly, exactly and by itself.
+"""Score certificates: what turns counted runs into min-entropy, proved exactly and by itself.
 
 | module | what it does |
 |---|---|
-| `polytope` | the no-signalling polytope and its reduction to orbits |
-| `potentials` | weak duality: 648 marginal potentials are the whole dual vector |
+| `score` | what a score certificate is, whatever its kind |
+| `kinds` | the kinds: `closed_form`, and `table`, which stands on a table and its proof |
+| `proof` | the theorem, the cases, and the exact check that tables rest on |
+| `potentials` | weak duality: marginal potentials are the whole dual vector |
 | `groups` | which symmetries a programme's data leave |
-| `values` | eq (36) with its dual, guessing probability, local and no-signalling value |
-| `lemma2` | the paper's missing dual vector, in exact arithmetic |
-| `case_rows` | the conditions of a proof as rows of a linear programme |
-| `table_program` | the best score table for a given β and setting code, as one linear programme |
-| `code_program` | the same with the shares of the pairs as unknowns |
-| `code_search` | starred pair, pairs to test, bits a run and words: the setting code |
-| `optimise` | β, the best of several codes, the largest tolerated noise, the finished certificate |
-| `prove` | potentials for a given table, one small programme a case |
-| `proof` | the theorem, the cases, and the exact check that everything rests on |
-| `file` | certificates as JSON, verified whenever they are read |
+| `file` | certificates as documents, proved whenever they are read |
 | `check` | whether a certificate object is what was proved |
 | `shipped` | certificates that come with the package |
+| `worth` | about how many bits a table gives |
 
-Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and `setting_code`
-and `sv_tree` for the weak source): it takes a table and potentials from anywhere and decides in
-whole numbers. What a table is worth, `score` and `plan` say.
+Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and the setting
+code and `settings.sv_tree` for the weak source) and, for the closed form, its module: `proof` takes a
+table and potentials from anywhere and decides in whole numbers.  `protocol.search` finds both.
 
 Why the tables beat the closed form of design 4.2. (1) Credits and penalties follow the expected
 noise. (2) The closed form bounds the outcome's probability by the best guess, q^β ≤ g^β, and that

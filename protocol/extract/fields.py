@@ -1,7 +1,7 @@
 """Finite fields GF(2^r) in which reduction is cheap: all-one polynomials and trinomials.
 
-All-one: 1+t+…+t^r is irreducible exactly when r+1 is prime and 2 is a primitive root modulo it
-(r+1 an Artin prime); it divides t^{r+1}−1, so that reduction is that of a cyclic convolution.
+All-one: 1+t+…+t^r, r ≥ 2, is irreducible exactly when r+1 is prime and 2 is a primitive root modulo
+it (r+1 an Artin prime); it divides t^{r+1}−1, so that reduction is that of a cyclic convolution.
 Such r are dense.  Trinomial: t^r+t^k+1 for degrees r where 2^r−1 is a Mersenne prime.
 """
 

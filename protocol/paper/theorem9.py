@@ -161,6 +161,6 @@ def for_one_bit(runs: int, epsilon: float, delta: float, mu1: float, soundness: 
     Arguments otherwise as there.
     """
     # 2σ + 110 bits is what Raz needs for its first output bit, with log₂p up to 50.  Acceptance
-    # is taken no less likely than 2^−σ: rarer runs are secure whatever they put out, as
-    # d_c·p(ACC) ≤ p(ACC).
+    # is taken no less likely than 2^−σ: rarer runs are secure to a bit less whatever they put
+    # out, as d_c·p(ACC) ≤ 2·p(ACC).
     return theorem9(runs, epsilon, delta, mu1, -(2 * soundness + 110), -soundness)

@@ -21,6 +21,8 @@ def assumptions(plan: Plan, chunk: int | None = None) -> tuple[str, ...]:
     found = [
         f"every weak bit is 1 with probability 1/2 ± {plan.epsilon:g}, whatever came before and "
         "whatever Eve knows",
+        "given what Eve knows the source and the devices are independent: no bit follows an "
+        "outcome, the devices learn of the bits only the settings",
         "the two devices do not signal to each other; they may remember, but do not know later "
         "settings",
         "settings and extractor bits stay unknown to Eve until she has chosen her measurement, and "
@@ -32,6 +34,7 @@ def assumptions(plan: Plan, chunk: int | None = None) -> tuple[str, ...]:
         many = min(chunk, plan.runs)
         found.append(
             f"the provider is handed the settings of {many:,} runs at once and keeps them from the "
-            "devices until their run, and plays its jobs in the order in which they are sent"
+            "devices until their run, plays its jobs in the order in which they are sent, and who "
+            "fails a job tells the devices no setting that is still to be played"
         )
     return tuple(found)

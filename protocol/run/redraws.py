@@ -8,7 +8,9 @@ no other is still to be played: `jobs.start.redraw` sees to the latter, a provid
 in the order in which it got them to the former.  Where a job was sent twice with the same
 settings, because the reply was lost, the older one counts, which saw them first (`jobs.drive`).
 Outcomes of discarded tries stay secret, as all outcomes do: a device that remembers could write
-earlier outcomes into them.
+earlier outcomes into them.  Whoever fails chunks sees only settings that were handed over, and of
+settings not yet played the devices learn nothing from him but which tries failed; how far a failed
+try was played may depend, beside the past, on that try's own settings alone.
 
 **Capacity.**  All outcomes at u0 enter the extractor.  A run with more of them than it has room for
 aborts, so which are kept is no question and nothing of the past decides it; the plan's completeness
@@ -37,15 +39,21 @@ d_c·p(ACC) ≤ 2^m·2(ξ + ε')·(1 + 2^−31).
 *Proof.*  As in design 4.4 fix Eve's measurement at the price 2^m.  Let c be her side information
 with all settings that pattern π reads, t the 2r weak bits after them, one string for each π; given
 c, t is ε-SV and independent of the outcomes, and of which chunks are failed as far as π goes.
+A history is the outcomes of every try, how far each discarded one was played, and which failed; its
+probability is a product of factors, each given its past.
 (1) *Pointwise.*  Let Q be the product of the boxes' probabilities of the outcomes y at u0 in the
-tries of π, and for a number k_π let ν_π(y) = P(y, π, accepted, Q ≤ 2^{−k_π} | c).  The probability
-of everything that happened is Q times the factors of the other outcomes, of the discarded tries and
-of the decisions to fail, each given its past.  For fixed y these sum to 1 at most, the last first.
-Hence ν_π(y) ≤ 2^{−k_π}.
-(2) *Mass of the rest.*  In the tries of π, in the order played, the others being a part of the
-past, Π F·q^β is a supermartingale (`score`).  So accepted runs with pattern π and Q > 2^{−k_π} have
-mass at most 2^{−s+βk_π}, s the score asked for.  With k_0 = k₀ that is ε' for pattern 0; with
-k_π = k₀ + 2λ + κ it is w·ε' for the others.
+tries of π, and for a number k_π let ν_π(y) = P(y, π, accepted, Q ≤ 2^{−k_π} | c).  For fixed y the
+factors other than Q sum to 1 at most over all histories, the last first, those of the decisions to
+fail bounded by 1, as π has fixed them.  Hence ν_π(y) ≤ 2^{−k_π}.
+(2) *Mass of the rest.*  Given that a try did not fail its settings need not be ε-SV, as whoever
+fails has seen them.  But bound all decisions by 1, to fail and not to: what is left is the law of a
+fictitious run in which the tries of π are played to their end whatever happens, by the boxes that
+answer when the decisions so far are those of π.  By assumption neither they nor how far discarded
+tries are played depend on settings of π that are still to be played.  So there the settings are
+ε-SV given the past, of which discarded tries, with earlier bits, are a part, and Π F·q^β over the
+tries of π is a supermartingale (`certificate.score`).  So accepted runs with pattern π and
+Q > 2^{−k_π} have mass at most 2^{−s+βk_π}, s the score asked for.  With k_0 = k₀ that is ε' for
+pattern 0; with k_π = k₀ + 2λ + κ it is w·ε' for the others.
 (3) *Extractor.*  Patterns are disjoint events; let μ_π be the mass of ν_π, averaged over c, Σμ_π ≤
 1. By the corollary pattern 0 contributes √μ_0·ξ at most, and π ≠ 0 at most A·μ_π + B(k_π)·√μ_π,
 B(k_π) = w·B(k₀+κ) ≤ w·ξ.  (Averages over c: A is linear in the mass, the root is concave.)
@@ -53,7 +61,8 @@ B(k_π) = w·B(k₀+κ) ≤ w·ξ.  (Averages over c: A is linear in the mass, t
 A·(1−μ_0) ≤ ξ[√μ_0 + ½(1−√μ_0)(1+√μ_0)] ≤ ξ, since 1+√μ_0 ≤ 2.  Twice that is the distance.  ∎
 
 The floor A is thus shared by the patterns' masses, but beside √μ_0·ξ it adds to no more than ξ only
-as long as A ≤ ξ/2: were both parts of ξ equal, the sum could exceed ξ by a quarter (√μ_0 = ½).  In
+as long as A ≤ ξ/2: with A = ξ, which for large p it nearly may be, the sum could exceed ξ by a
+quarter (√μ_0 = ½).  In
 a plan they may be nearly equal, as k₀ is least at the largest p with any room; then a smaller p,
 which only the proof knows, makes A small, and κ > 0 pays for it.  2^−31 of what was promised is
 less than the rounding that plans allow.  A run without redraws pays nothing.
