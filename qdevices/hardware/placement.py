@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
+from qdevices.hardware.figures import PURE_NOISE_LOSING
 from qdevices.ks18.state import Shape
 
 #: √X gates per qubit, roughly; they matter little for the ranking.
@@ -50,8 +51,8 @@ class Placement:
 
     @property
     def estimated_losing(self) -> float:
-        """L if an error anywhere made all outcomes equally likely; 31.5/81 is pure noise."""
-        return (1 - math.exp(self.log_fidelity)) * 31.5 / 81
+        """L if an error anywhere made all outcomes equally likely."""
+        return (1 - math.exp(self.log_fidelity)) * PURE_NOISE_LOSING
 
 
 def two_qubit_errors(target: Target) -> dict[Edge, float]:

@@ -12,20 +12,21 @@ The noise of idle time and crosstalk is not reported by a target and not contain
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import IfElseOp, Measure, ParameterExpression
+from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Operator, SuperOp
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
-from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 
 from qdevices.errors import InputError
 from qdevices.ks18.frame import Complex
+from qdevices.noise.channels import Channel
+from qdevices.noise.reduced import ReducedNoise, Where
 
 #: Instructions without a matrix of their own that a circuit may contain.
 _IGNORED = ("barrier", "id")
@@ -79,14 +80,14 @@ def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
     return cut
 
 
-class _Channels(Mapping[tuple[str, tuple[int, ...]], Complex]):
+class _Channels(Mapping[Where, Channel]):
     """Matrices of Aer's errors, made when they are asked for: circuits use few of the gates."""
 
-    def __init__(self, errors: dict[tuple[str, tuple[int, ...]], Any]) -> None:
+    def __init__(self, errors: dict[Where, Any]) -> None:
         self._errors = errors
-        self._made: dict[tuple[str, tuple[int, ...]], Complex] = {}
+        self._made: dict[Where, Channel] = {}
 
-    def __getitem__(self, key: tuple[str, tuple[int, ...]]) -> Complex:
+    def __getitem__(self, key: Where) -> Channel:
         if key not in self._made:
             self._made[key] = np.asarray(SuperOp(self._errors[key]).data)
         return self._made[key]
@@ -94,61 +95,24 @@ class _Channels(Mapping[tuple[str, tuple[int, ...]], Complex]):
     def __contains__(self, key: object) -> bool:
         return key in self._errors
 
-    def __iter__(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def __iter__(self) -> Iterator[Where]:
         return iter(self._errors)
 
     def __len__(self) -> int:
         return len(self._errors)
 
 
-@dataclass(frozen=True, eq=False)
-class ReducedNoise:
-    """The errors of the used qubits.
-
-    Attributes:
-        qubits: their number.
-        gates: channel after each gate, by (name, qubits), matrices on column-stacked density
-            matrices, shape (4, 4) or (16, 16).
-        readout: P(recorded|actual) of each qubit, shape (qubits, 2, 2) indexed [actual, recorded].
-        errors: the same as Aer objects, for `noise_model`.
-    """
-
-    qubits: int
-    gates: Mapping[tuple[str, tuple[int, ...]], Complex]
-    readout: NDArray[np.float64]
-    errors: tuple[tuple[Any, ...], ...]
-
-    @classmethod
-    def ideal(cls, qubits: int) -> ReducedNoise:
-        """No errors at all."""
-        return cls(qubits, {}, np.tile(np.eye(2), (qubits, 1, 1)), ())
-
-    @classmethod
-    def from_target(cls, target: Target) -> ReducedNoise:
-        """What Aer's `NoiseModel.from_backend` derives from an (already cut) target."""
-        count = int(target.num_qubits)
-        gates, errors = {}, []
-        timed = any(p.t1 is not None for p in target.qubit_properties or [])
-        for name, where, error in basic_device_gate_errors(target=target, thermal_relaxation=timed):
-            where = tuple(where)
-            gates[name, where] = error
-            errors.append(("gate", error, name, where))
-        readout = np.tile(np.eye(2), (count, 1, 1))
-        if "measure" in target.operation_names and target["measure"] is not None:
-            for where, error in basic_device_readout_errors(target=target):
-                readout[where[0]] = error.probabilities
-                errors.append(("readout", error, "measure", tuple(where)))
-        return cls(count, _Channels(gates), readout, tuple(errors))
-
-    def noise_model(self, basis_gates: Sequence[str]) -> NoiseModel:
-        """The same as an Aer noise model, for shots that really go through Aer."""
-        model = NoiseModel(basis_gates=list(basis_gates))
-        for kind, error, name, where in self.errors:
-            if kind == "gate":
-                model.add_quantum_error(error, name, where, warnings=False)
-            else:
-                model.add_readout_error(error, where, warnings=False)
-        return model
+def reported_noise(target: Target) -> ReducedNoise:
+    """What Aer's `NoiseModel.from_backend` derives from an (already cut) target."""
+    count = int(target.num_qubits)
+    timed = any(p.t1 is not None for p in target.qubit_properties or [])
+    errors = basic_device_gate_errors(target=target, thermal_relaxation=timed)
+    readout = np.tile(np.eye(2), (count, 1, 1))
+    if "measure" in target.operation_names and target["measure"] is not None:
+        for where, error in basic_device_readout_errors(target=target):
+            readout[where[0]] = error.probabilities
+    gates = _Channels({(name, tuple(where)): error for name, where, error in errors})
+    return ReducedNoise(count, gates, readout)
 
 
 def probabilities(
@@ -260,6 +224,8 @@ class _Evolution:
 
     def _channel(self, operation: Any, where: tuple[int, ...]) -> Complex:
         """The gate followed by its error, shape (4^m, 4^m), or (rows, …) if its angle varies."""
+        if isinstance(operation, UnitaryGate):
+            return self._noisy(operation.to_matrix(), operation.label or operation.name, where)
         if not any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
             return self._bound(operation, where, tuple(map(float, operation.params)))
         columns = [self._values(p) for p in operation.params]
@@ -279,10 +245,14 @@ class _Evolution:
                 raise InputError(
                     f"instruction {operation.name!r} cannot be simulated: {problem}"
                 ) from None
-            gate = np.kron(unitary.conj(), unitary)
-            error = self.noise.gates.get((operation.name, where))
-            self._matrices[key] = gate if error is None else error @ gate
+            self._matrices[key] = self._noisy(unitary, operation.name, where)
         return self._matrices[key]
+
+    def _noisy(self, unitary: Complex, name: str, where: tuple[int, ...]) -> Channel:
+        """A unitary followed by the error of the gate, or marked place, of this name."""
+        gate = np.kron(unitary.conj(), unitary)
+        error = self.noise.gates.get((name, where))
+        return gate if error is None else error @ gate
 
     def _values(self, expression: Any) -> NDArray[np.float64]:
         """A number or an expression of parameters, evaluated on all rows."""
