@@ -5,7 +5,7 @@ Names only, so that whoever reads or writes them need not import Qiskit.
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from qdevices.errors import InputError
 
@@ -27,7 +27,7 @@ def check_variant(variant: str) -> Variant:
     """
     if variant not in VARIANTS:
         raise InputError(f"variant {variant!r} is unknown, expected one of {', '.join(VARIANTS)}")
-    return cast(Variant, variant)
+    return variant
 
 
 def check_order(order: str) -> Order:
@@ -38,4 +38,4 @@ def check_order(order: str) -> Order:
     """
     if order not in ORDERS:
         raise InputError(f"order {order!r} is unknown, expected one of {', '.join(ORDERS)}")
-    return cast(Order, order)
+    return order

@@ -22,6 +22,7 @@ __all__ = [
     "run_chunk",
 ]
 
+#: Where each name is at home.
 _HOMES = {
     "check_answers": "backends",
     "compile_for": "compilation",
@@ -39,4 +40,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*globals(), *__all__})

@@ -252,7 +252,7 @@ class _Evolution:
         """A unitary followed by the error of the gate, or marked place, of this name."""
         gate = np.kron(unitary.conj(), unitary)
         error = self.noise.gates.get((name, where))
-        return gate if error is None else error @ gate
+        return np.asarray(gate if error is None else error @ gate)
 
     def _values(self, expression: Any) -> NDArray[np.float64]:
         """A number or an expression of parameters, evaluated on all rows."""

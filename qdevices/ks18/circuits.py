@@ -64,9 +64,7 @@ def state_circuit() -> QuantumCircuit:
     )
 
 
-def pair_circuit(
-    u1: int, u2: int, *, measure: bool = True, marked: bool = False
-) -> QuantumCircuit:
+def pair_circuit(u1: int, u2: int, *, measure: bool = True, marked: bool = False) -> QuantumCircuit:
     """The circuit of the setting pair with indices `u1`, `u2` in 0..8.
 
     With `measure`, the integer value of the classical register is the outcome 4x1+x2.  If

@@ -1,4 +1,4 @@
-"""Channels as matrices: what acts on a column-stacked density matrix, shape (4^k, 4^k) for k qubits.
+"""Channels as matrices on column-stacked density matrices, shape (4^k, 4^k) for k qubits.
 
 The convention is Qiskit's `SuperOp`: ρ ← Σ K ρ K† is Σ K*⊗K, and of two qubits the first one listed
 is the least significant.  Channels after one another are matrix products, the later one left.

@@ -13,7 +13,6 @@ from scipy.stats import chi2
 
 from qdevices.aer import AerShotsDevice, aer_device, behaviour
 from qdevices.ks18.circuits import (
-    BASIS_GATES,
     basis_unitary,
     measurement_circuit,
     pair_circuit,
@@ -21,6 +20,7 @@ from qdevices.ks18.circuits import (
 )
 from qdevices.ks18.game import honest_table, losing_table, with_white_noise
 from qdevices.noise import NoiseSpec
+from qdevices.noise.places import BASIS_GATES
 
 
 def test_ideal_circuits_give_the_honest_table():

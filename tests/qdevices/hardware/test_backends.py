@@ -13,10 +13,10 @@ from qiskit_aer.primitives import SamplerV2
 
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend, run_chunk
-from qdevices.hardware.backends import aer_simulator, run_on, verify_backend
+from qdevices.hardware.backends import aer_simulator, check_answers_on, run_on
 from qdevices.hardware.known_answers import KnownAnswer, check_known_answers, known_answers
-from qdevices.hardware.programme import VARIANTS
 from qdevices.ks18.game import N_PAIRS, losing_table
+from qdevices.variants import VARIANTS
 
 SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
 
@@ -47,7 +47,7 @@ def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
     backend = provider.FakeManilaV2()
     compiled = open_backend("fake_manila").compiled("static")
     for executor in (backend, BackendSamplerV2(backend=backend)):
-        verify_backend(executor, compiled, seed=2)
+        check_answers_on(executor, compiled, seed=2)
         outcomes = run_on(executor, compiled.programme, SETTINGS[:60])
         assert losing_table()[SETTINGS[:60], outcomes].sum() < 20
 
@@ -94,12 +94,12 @@ def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> 
         pytest.importorskip("qiskit_ibm_runtime")
     backend = open_backend(name)
     compiled = backend.compiled("static")
-    verify_backend(backend, compiled)
-    verify_backend(aer_simulator(compiled), compiled)
+    check_answers_on(backend, compiled)
+    check_answers_on(aer_simulator(compiled), compiled)
 
 
 def test_known_answers_hold_on_samplers() -> None:
-    verify_backend(SamplerV2(seed=1), open_backend("aer").compiled("static"))
+    check_answers_on(SamplerV2(seed=1), open_backend("aer").compiled("static"))
 
 
 class Backwards(AerSimulator):
@@ -120,7 +120,7 @@ def test_a_backend_that_turns_bits_round_is_stopped_by_the_known_answers(wrapped
     backend = Backwards()
     executor = BackendSamplerV2(backend=backend) if wrapped else backend
     with pytest.raises(InputError, match="bit order"):
-        verify_backend(executor, open_backend("aer").compiled("static"))
+        check_answers_on(executor, open_backend("aer").compiled("static"))
 
 
 def _answers() -> tuple[list[KnownAnswer], list[np.ndarray]]:
@@ -156,7 +156,7 @@ def test_unusable_requests_are_refused_with_the_value() -> None:
         (("aer", "clever", SETTINGS), "variant 'clever'"),
         (("aer", "static", SETTINGS, "sideways"), "order 'sideways'"),
         (("aer", "static", np.array([81], dtype=np.uint8)), "setting 81"),
-        (("aer:white=0.1", "static", SETTINGS), "white noise"),
+        (("aer:white=0.1", "static", SETTINGS), "noise white acts on shared_pair"),
     ):
         with pytest.raises(InputError, match=message):
             run_chunk(*arguments)  # type: ignore[arg-type]

@@ -12,10 +12,8 @@ from qdevices.hardware.compilation import (
     compile_at,
     compile_for,
     ideal_target,
-    losing_value,
-    starred_value,
-    white_noise_equivalent,
 )
+from qdevices.hardware.figures import losing_value, starred_value, white_noise_equivalent
 from qdevices.hardware.placement import Placement, candidates
 from qdevices.hardware.programme import duration, widen
 from qdevices.ks18.game import honest_table, with_white_noise

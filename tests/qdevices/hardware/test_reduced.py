@@ -13,15 +13,18 @@ from qiskit.quantum_info import DensityMatrix, SuperOp
 from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
+from qiskit_aer.noise.device import basic_device_gate_errors
 
 from qdevices.device import check_behaviour
 from qdevices.errors import InputError
 from qdevices.hardware.backends import aer_simulator, run_on
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
-from qdevices.hardware.programme import VARIANTS, widen
-from qdevices.hardware.reduced import ReducedNoise, probabilities, reduced_target
+from qdevices.hardware.programme import widen
+from qdevices.hardware.reduced import probabilities, reduced_target
 from qdevices.ks18.game import N_PAIRS, honest_table
+from qdevices.noise import ReducedNoise
+from qdevices.variants import VARIANTS
 
 provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
 
@@ -60,7 +63,7 @@ def test_the_cut_model_gives_the_probabilities_of_the_full_one(
     compiled = open_backend("fake_kolkata").compiled(variant)
     programme = compiled.programme
     names = [n for n in compiled.target.operation_names if n not in ("measure", "if_else")]
-    cut = compiled.noise.noise_model(names)
+    cut = compiled.noise.aer_model(names)
     for setting in (2, 35):
         circuit = programme.bound(setting)
         wide = widen(circuit, programme.placement, kolkata.num_qubits)
@@ -74,7 +77,8 @@ def test_the_cut_model_gives_the_probabilities_of_the_full_one(
 def test_the_exact_probabilities_are_those_of_qiskits_density_matrix() -> None:
     compiled = open_backend("fake_kolkata").compiled("static")
     circuit, noise = compiled.programme.bound(35), compiled.noise
-    errors = {(name, where): error for kind, error, name, where in noise.errors if kind == "gate"}
+    found = basic_device_gate_errors(target=compiled.target)
+    errors = {(name, tuple(where)): error for name, where, error in found}
     state, actual = DensityMatrix.from_label("0000"), [0] * 4
     for step in circuit.data:
         where = tuple(circuit.find_bit(q).index for q in step.qubits)
@@ -130,7 +134,7 @@ def test_a_recorded_bit_and_not_the_actual_one_is_fed_forward() -> None:
         circuit.x(1)
     circuit.measure(1, 1)
     readout = np.array([[[0.9, 0.1], [0.2, 0.8]], np.eye(2)])
-    found = probabilities(circuit, ReducedNoise(2, {}, readout, ()))[0]
+    found = probabilities(circuit, ReducedNoise(2, {}, readout))[0]
     np.testing.assert_allclose(found, [0.9, 0, 0, 0.1], atol=1e-15)
 
 
@@ -179,7 +183,7 @@ def test_the_angles_of_the_gate_that_differ_between_rows_keep_its_error() -> Non
     circuit.measure(0, 0)
     depolarised = np.zeros((4, 4))
     depolarised[np.ix_([0, 3], [0, 3])] = 0.5
-    noise = ReducedNoise(1, {("rx", (0,)): depolarised}, np.eye(2)[None], ())
+    noise = ReducedNoise(1, {("rx", (0,)): depolarised}, np.eye(2)[None])
     found = probabilities(circuit, noise, np.array([[0.0], [1.0]]))
     np.testing.assert_allclose(found, 0.5, atol=1e-12)
 

@@ -8,10 +8,11 @@ from qiskit.quantum_info import Statevector
 
 from qdevices.errors import InputError
 from qdevices.hardware.programme import count_two_qubit
-from qdevices.hardware.reduced import ReducedNoise, probabilities
+from qdevices.hardware.reduced import probabilities
 from qdevices.ks18 import feedforward, template
 from qdevices.ks18.game import N_PAIRS, honest_table
 from qdevices.ks18.template import Shape
+from qdevices.noise import ReducedNoise
 
 SHAPES: tuple[Shape, ...] = ("square", "line")
 ADAPTIVE = {"square": (2, 4, 252 / 81), "line": (4, 6, 414 / 81)}

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qdevices.errors import InputError
-from qdevices.noise import NoiseSpec
+from qdevices.noise import TERMS, NoiseSpec
 
 probabilities = st.floats(0, 1).map(lambda p: float(f"{p:.9g}"))
 
 
-@given(st.builds(NoiseSpec, probabilities, probabilities, probabilities, probabilities))
+@given(st.builds(NoiseSpec, **dict.fromkeys(TERMS, probabilities)))
 def test_text_round_trip(noise):
     assert NoiseSpec.parse(str(noise)) == noise
 
