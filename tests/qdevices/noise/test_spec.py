@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,3 +46,40 @@ def test_bad_texts_are_refused_in_one_line(text, message):
     with pytest.raises(InputError, match=message) as error:
         NoiseSpec.parse(text)
     assert "\n" not in str(error.value)
+
+
+def test_a_choice_is_a_value():
+    """Equal choices are equal and have one hash, whatever their order and whatever is 0."""
+    first, again = NoiseSpec(gate2=0.01, white=0.1), NoiseSpec(white=0.1, gate2=0.01, gate1=0)
+    assert first == again
+    assert hash(first) == hash(again)
+    assert first.values == (("white", 0.1), ("gate2", 0.01))
+    assert list(first) == ["white", "gate2"]
+    assert (first["gate2"], first["readout"]) == (0.01, 0)
+    assert first != NoiseSpec(gate2=0.01)
+    with pytest.raises(AttributeError):
+        first.values = ()  # type: ignore[misc]
+
+
+def test_a_choice_that_cannot_be_is_not_made():
+    for values, message in (
+        ({"pink": 0.1}, "noise 'pink', expected one of white, gate1, gate2, readout"),
+        ({"white": 2}, r"white=2 is outside \[0, 1\]"),
+        ({"white": "much"}, "white is a str, expected a number"),
+        ({"gate1": float("nan")}, "gate1=nan is outside"),
+    ):
+        with pytest.raises(InputError, match=message):
+            NoiseSpec(**values)
+    with pytest.raises(InputError, match="noise 'pink'"):
+        NoiseSpec()["pink"]
+
+
+def test_noise_is_read_and_explained_without_qiskit():
+    code = (
+        "import sys\n"
+        "from qdevices.noise import NoiseSpec, describe_terms\n"
+        "assert describe_terms().count('=,') == 4\n"
+        "list(NoiseSpec.parse('white=0.1,gate1=0.1,gate2=0.1,readout=0.1').effects())\n"
+        "assert not [name for name in sys.modules if name.startswith('qiskit')]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
