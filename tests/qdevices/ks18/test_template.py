@@ -12,7 +12,6 @@ from qdevices.ks18.game import N_PAIRS, honest_table
 from qdevices.ks18.template import Shape
 
 SHAPES: tuple[Shape, ...] = ("square", "line")
-ADAPTIVE = {"square": (2, 4, 252 / 81), "line": (4, 6, 414 / 81)}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

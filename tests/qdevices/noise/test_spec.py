@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qdevices.errors import InputError
-from qdevices.noise import TERMS, NoiseSpec
+from qdevices.noise import TERMS, NoiseSpec, NoiseTerm, OnReadout, noise_on
 
 probabilities = st.floats(0, 1).map(lambda p: float(f"{p:.9g}"))
 
@@ -83,3 +84,35 @@ def test_noise_is_read_and_explained_without_qiskit():
         "assert not [name for name in sys.modules if name.startswith('qiskit')]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Uneven(NoiseTerm):
+    """A term whose value is no number but two, written 0.01/0.03."""
+
+    def read(self, text):
+        return self.check(tuple(float(part) for part in text.split("/")))
+
+    def write(self, value):
+        return "/".join(f"{part:.12g}" for part in value)
+
+    def check(self, value):
+        if len(value) != 2 or not all(0 <= part <= 1 for part in value):
+            raise InputError(f"noise {self.name}={value}, expected two probabilities P/Q")
+        return value
+
+
+def test_a_term_may_have_values_of_its_own_kind(monkeypatch):
+    def confuse(value):
+        return (OnReadout(np.array([[1 - value[0], value[0]], [value[1], 1 - value[1]]])),)
+
+    term = Uneven("uneven", "", "", confuse, none=(0.0, 0.0))
+    monkeypatch.setitem(TERMS.entries, "uneven", term)
+    spec = NoiseSpec.parse("uneven=0.01/0.03,readout=0")
+    assert spec["uneven"] == (0.01, 0.03)
+    assert str(spec) == "uneven=0.01/0.03"
+    assert NoiseSpec.parse(str(spec)) == spec
+    assert NoiseSpec.parse("uneven=0/0") == NoiseSpec()
+    matrix = noise_on(spec, {}).readout[2]
+    np.testing.assert_allclose(matrix, [[0.99, 0.01], [0.03, 0.97]])
+    with pytest.raises(InputError, match="expected two probabilities"):
+        NoiseSpec.parse("uneven=0.1/2")
