@@ -42,31 +42,31 @@ __all__ = [
 ]
 
 #: Where each name is at home.
-_HOMES = {
-    "DEVICES": "laboratory",
-    "Device": "device",
-    "InputError": "errors",
-    "KsampError": "errors",
-    "NoiseSpec": "noise.spec",
-    "ReplayDevice": "device",
-    "TableDevice": "device",
-    "check_behaviour": "device",
-    "expected_behaviour": "laboratory",
-    "honest_table": "ks18.game",
-    "losing_table": "ks18.game",
-    "open_backend": "hardware.catalogue",
-    "open_device": "laboratory",
-    "reported_behaviour": "hardware.backends",
-    "run_chunk": "hardware.backends",
-    "with_white_noise": "ks18.game",
+_PLACES = {
+    "DEVICES": "qdevices.laboratory",
+    "Device": "qdevices.device",
+    "InputError": "qdevices.errors",
+    "KsampError": "qdevices.errors",
+    "NoiseSpec": "qdevices.noise.spec",
+    "ReplayDevice": "qdevices.device",
+    "TableDevice": "qdevices.device",
+    "check_behaviour": "qdevices.device",
+    "expected_behaviour": "qdevices.laboratory",
+    "honest_table": "qdevices.ks18.game",
+    "losing_table": "qdevices.ks18.game",
+    "open_backend": "qdevices.hardware.catalogue",
+    "open_device": "qdevices.laboratory",
+    "reported_behaviour": "qdevices.hardware.backends",
+    "run_chunk": "qdevices.hardware.backends",
+    "with_white_noise": "qdevices.ks18.game",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name not in _PLACES:
+        raise AttributeError(f"module 'qdevices' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -23,21 +23,21 @@ __all__ = [
 ]
 
 #: Where each name is at home.
-_HOMES = {
-    "check_answers": "backends",
-    "compile_for": "compilation",
-    "compiled_for": "catalogue",
-    "open_backend": "catalogue",
-    "reported_behaviour": "backends",
-    "run_chunk": "backends",
+_PLACES = {
+    "check_answers": "qdevices.hardware.backends",
+    "compile_for": "qdevices.hardware.compilation",
+    "compiled_for": "qdevices.hardware.catalogue",
+    "open_backend": "qdevices.hardware.catalogue",
+    "reported_behaviour": "qdevices.hardware.backends",
+    "run_chunk": "qdevices.hardware.backends",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name not in _PLACES:
+        raise AttributeError(f"module 'qdevices.hardware' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
