@@ -87,8 +87,8 @@ def _compiled(backend_name: str, variant: str) -> Any:
 
 
 def _summary(compiled: Any, setting: int) -> dict[str, Any]:
+    from qdevices.hardware.duration import duration
     from qdevices.hardware.figures import white_noise_equivalent
-    from qdevices.hardware.programme import duration
 
     programme = compiled.programme
     circuit = programme.bound(setting)

@@ -19,10 +19,10 @@ from qiskit_aer import AerSimulator
 
 from qdevices.hardware.catalogue import compiled_for, open_backend, target_of
 from qdevices.hardware.compilation import Compiled
+from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.known_answers import SHOTS, KnownAnswer, check_known_answers, known_answers
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.programme import Programme, Pub, as_settings, sampler_integers, widen
-from qdevices.hardware.reduced import probabilities
 from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.ks18.game import N_JOINT
 from qdevices.variants import check_order

@@ -258,7 +258,7 @@ def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypa
     turned = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
     right = ibm.sampler_integers
     monkeypatch.setattr(
-        backends, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
+        ibm, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
     )
     for _ in range(2):  # for good: collecting again does not help
         with pytest.raises(InputError, match="known-answer circuit 'bit order'"):

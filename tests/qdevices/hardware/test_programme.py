@@ -11,19 +11,17 @@ from qiskit.circuit.library import CXGate
 from qiskit.primitives import DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers import BitArray
 from qiskit.quantum_info import Statevector
-from qiskit.transpiler import InstructionProperties
 from qiskit.transpiler.exceptions import TranspilerError
 
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend
-from qdevices.hardware.compilation import compile_at, compile_for, ideal_target
+from qdevices.hardware.compilation import compile_for, ideal_target
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.programme import (
     Programme,
     as_settings,
     build,
     count_two_qubit,
-    duration,
     lower,
     sampler_integers,
     widen,
@@ -149,38 +147,6 @@ def test_compiled_gates_stay_on_their_qubits_and_are_native() -> None:
     far.append(CXGate(), [0, 3])
     with pytest.raises(TranspilerError):
         lower(far, target)
-
-
-def test_the_duration_is_the_longest_chain_of_reported_durations() -> None:
-    target = ideal_target()
-    compiled = compile_for(target, "static")
-    assert duration(compiled.programme.bound(0), compiled.target) is None
-    for name, seconds in (("sx", 1.0), ("cx", 10.0), ("measure", 100.0)):
-        for where in target[name]:
-            target.update_instruction_properties(
-                name, where, InstructionProperties(duration=seconds)
-            )
-    compiled = compile_at(target, Placement((0, 1, 2, 3), "square", 0.0), "static")
-    # √X, CNOT, two √X, CNOT, √X and the measurement follow each other on Alice's first qubit.
-    assert duration(compiled.programme.bound(0), compiled.target) == 1 + 10 + 2 + 10 + 1 + 100
-
-
-def test_the_longer_branch_of_a_condition_counts() -> None:
-    target = ideal_target(2)
-    for name, seconds in (("sx", 1.0), ("x", 2.0), ("measure", 100.0)):
-        for where in target[name]:
-            target.update_instruction_properties(
-                name, where, InstructionProperties(duration=seconds)
-            )
-    circuit = QuantumCircuit(2, 2)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 1)) as otherwise:
-        circuit.sx(1)
-    with otherwise:
-        circuit.x(1)
-        circuit.rz(0.3, 1)
-    circuit.measure(1, 1)
-    assert duration(circuit, target) == 100 + 2 + 100
 
 
 def test_a_widened_circuit_acts_on_the_physical_qubits_and_keeps_its_bits() -> None:

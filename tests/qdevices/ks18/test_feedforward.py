@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qdevices.errors import InputError
+from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.programme import count_two_qubit
-from qdevices.hardware.reduced import probabilities
 from qdevices.ks18 import feedforward
 from qdevices.ks18.game import N_PAIRS, honest_table
 from qdevices.ks18.template import Shape

@@ -9,7 +9,7 @@ from qiskit_aer import AerSimulator
 
 from qdevices.aer import behaviour, readout_matrix
 from qdevices.errors import InputError
-from qdevices.hardware.reduced import probabilities
+from qdevices.hardware.evolution import probabilities
 from qdevices.ks18.circuits import PLACES, pair_circuit
 from qdevices.noise import TERMS, AfterGate, NoiseSpec, NoiseTerm, OnReadout, ReducedNoise, noise_on
 from qdevices.noise.channels import depolarising, from_kraus

@@ -15,7 +15,7 @@ from scipy.stats import chi2
 from qdevices.aer import AerShotsDevice, behaviour
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend
-from qdevices.hardware.reduced import probabilities
+from qdevices.hardware.evolution import probabilities
 from qdevices.ks18.circuits import PLACES, pair_circuit
 from qdevices.ks18.game import losing_table
 from qdevices.noise import TERMS, NoiseSpec, describe_terms, noise_on
