@@ -29,9 +29,10 @@ from qiskit.transpiler import CouplingMap, Target
 
 from protocol.plan.choose import best_plan
 from qdevices.hardware.catalogue import open_backend
-from qdevices.hardware.compilation import compile_for, ideal_target, white_noise_equivalent
-from qdevices.hardware.programme import VARIANTS
+from qdevices.hardware.compilation import compile_for, ideal_target
+from qdevices.hardware.figures import white_noise_equivalent
 from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.variants import VARIANTS
 
 BACKENDS = (
     "FakeGuadalupeV2",

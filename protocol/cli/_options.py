@@ -19,6 +19,7 @@ from protocol.plan.choose import choices
 from protocol.request import Request, check_demands
 from protocol.settings.code import CODES, check_epsilon
 from protocol.sources.kinds import SOURCES, source_forms
+from qdevices.noise import describe_terms
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -189,8 +190,7 @@ noise_option = click.option(
     "--noise",
     default=DEFAULT_NOISE,
     show_default=True,
-    help="Noise of the simulated device: 'ideal', or white=, gate1=, gate2=, readout= with a "
-    "probability, comma-separated.",
+    help=f"Noise of the simulated device: {describe_terms()}.",
 )
 expect_option = click.option(
     "--expect",

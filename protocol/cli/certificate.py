@@ -13,7 +13,6 @@ from protocol.certificate.file import read, write
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.table import TableCertificate
 from protocol.cli import _options as options
-from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
 from protocol.documents.fields import printable
@@ -30,6 +29,7 @@ from protocol.settings.code import (
     plain_code,
 )
 from qdevices.ks18.game import STARRED_SETTING, pair_index
+from qdevices.laboratory import expected_behaviour
 
 
 @click.group("certificate")

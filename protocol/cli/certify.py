@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import plan_for
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL, plan_text, show
@@ -25,6 +24,7 @@ from protocol.run.finish import check_faithful
 from protocol.run.record import read_planned
 from protocol.run.replay import certify, check_recorded
 from protocol.sources.file import open_file
+from qdevices.laboratory import expected_behaviour
 
 
 @click.command("certify")

@@ -12,8 +12,7 @@ from protocol.cli._planning import plan_for
 from protocol.errors import InputError
 from protocol.plan.plan import Plan
 from qdevices.ks18.game import pair_index, pair_label
-
-VARIANTS = ("literal", "static", "feedforward")
+from qdevices.variants import VARIANTS
 
 
 @click.command("circuits")
@@ -88,8 +87,8 @@ def _compiled(backend_name: str, variant: str) -> Any:
 
 
 def _summary(compiled: Any, setting: int) -> dict[str, Any]:
-    from qdevices.hardware.compilation import white_noise_equivalent
-    from qdevices.hardware.programme import duration
+    from qdevices.hardware.duration import duration
+    from qdevices.hardware.figures import white_noise_equivalent
 
     programme = compiled.programme
     circuit = programme.bound(setting)

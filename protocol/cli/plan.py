@@ -7,12 +7,13 @@ import json
 import click
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import nearest_for, plan_for
 from protocol.cli._text import advice_text, plan_text, summary
 from protocol.documents.files import check_new
 from protocol.plan.assumptions import assumptions
 from protocol.plan.file import plan_to_json, write_plan
+from qdevices.laboratory import expected_behaviour
+from qdevices.noise import describe_terms
 
 
 @click.command("plan")
@@ -24,8 +25,7 @@ from protocol.plan.file import plan_to_json, write_plan
     default=options.DEFAULT_NOISE,
     show_default=True,
     metavar="NOISE",
-    help="Noise that the plan expects: 'ideal', or white=, gate1=, gate2=, readout= with a "
-    "probability, comma-separated.",
+    help=f"Noise that the plan expects: {describe_terms()}.",
 )
 @options.plan_options
 @click.option(

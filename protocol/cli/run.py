@@ -11,7 +11,6 @@ import click
 import numpy as np
 
 from protocol.cli import _options as options
-from protocol.cli._laboratory import DEVICES, expected_behaviour, open_device
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import advice_text, plan_text, show
@@ -21,6 +20,7 @@ from protocol.run.play import execute
 from protocol.run.report import report_planned
 from protocol.sources.kinds import open_source
 from protocol.sources.seeds import device_seed, run_seed, source_seed
+from qdevices.laboratory import DEVICES, expected_behaviour, open_device
 
 
 @click.command("run")
@@ -32,7 +32,7 @@ from protocol.sources.seeds import device_seed, run_seed, source_seed
 @click.option(
     "--device",
     "device_kind",
-    type=click.Choice(DEVICES),
+    type=click.Choice(DEVICES.names),
     default="table",
     show_default=True,
     help="'table' samples the exact noisy probabilities, 'shots' runs every shot through Aer.",

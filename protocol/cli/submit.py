@@ -10,7 +10,6 @@ import numpy as np
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
-from protocol.cli._laboratory import expected_behaviour
 from protocol.cli._planning import nearest_for, plan_with_source
 from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
@@ -23,7 +22,6 @@ from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
 from protocol.providers import retry
 from protocol.providers.kinds import provider_kind
-from protocol.providers.provider import ORDERS, VARIANTS, Order, Variant
 from protocol.request import Request
 from protocol.run import folder
 from protocol.run.record import read_planned
@@ -33,7 +31,9 @@ from protocol.sources.kinds import absolute_source, open_source
 from protocol.sources.positions import WeakBits
 from protocol.sources.seeds import run_seed, source_seed
 from protocol.sources.source import Source
+from qdevices.laboratory import expected_behaviour
 from qdevices.noise import NoiseSpec
+from qdevices.variants import ORDERS, VARIANTS, Order, Variant
 
 
 @click.command("submit")

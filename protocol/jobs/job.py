@@ -11,10 +11,10 @@ import numpy as np
 from protocol.documents.database import check_id
 from protocol.documents.fields import Fields, printable
 from protocol.errors import InputError
-from protocol.providers.provider import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
 from protocol.request import MOST_RUNS
 from protocol.sources.seeds import MOST_SEED
 from qdevices.noise import NoiseSpec
+from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
 
 State = Literal["planned", "submitting", "submitted", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = (

@@ -21,9 +21,9 @@ from protocol.jobs.ledger import EXT, Ledger
 from protocol.plan.file import plan_to_json
 from protocol.plan.plan import Plan
 from protocol.providers.kinds import provider_kind
-from protocol.providers.provider import Order, Variant
 from protocol.run.folder import check_target
 from protocol.sources.positions import WeakBits
+from qdevices.variants import Order, Variant
 
 
 def begin(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from protocol.providers.device import DeviceKind
-from qdevices.noise import NoiseSpec
+from qdevices.noise import TERMS
 
 
 class _Kind(DeviceKind):
@@ -14,7 +12,7 @@ class _Kind(DeviceKind):
     name = "aer"
     forms = ("aer", "aer:NOISE")
     help = "a simulator, NOISE such as gate2=1e-3,readout=1e-2"
-    options = tuple(field.name for field in fields(NoiseSpec))
+    options = TERMS.names
 
 
 KIND = _Kind()

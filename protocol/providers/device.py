@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from protocol.providers.kind import Opening, ProviderKind
 from protocol.providers.local import PATIENCE, LocalProvider
 from protocol.providers.local_spec import LocalSpec
-from protocol.providers.provider import Variant
+from qdevices.variants import Variant
 
 
 class DeviceKind(ProviderKind):
@@ -31,4 +31,4 @@ class DeviceKind(ProviderKind):
     def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
         """From the errors of its gates and readout."""
         hardware = importlib.import_module("qdevices.hardware")
-        return np.asarray(hardware.expected_behaviour(backend, variant), dtype=np.float64)
+        return np.asarray(hardware.reported_behaviour(backend, variant), dtype=np.float64)

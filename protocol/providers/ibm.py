@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.providers.kind import Opening, ProviderKind
-from protocol.providers.provider import Variant
 from protocol.providers.remote import RemoteProvider
+from qdevices.variants import Variant
 
 
 class _Kind(ProviderKind):
@@ -37,7 +37,7 @@ class _Kind(ProviderKind):
     def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
         """From the errors that the processor reports."""
         hardware = importlib.import_module("qdevices.hardware")
-        return np.asarray(hardware.expected_behaviour(backend, variant), dtype=np.float64)
+        return np.asarray(hardware.reported_behaviour(backend, variant), dtype=np.float64)
 
     def named_again(self, backend: str) -> str:
         """It spends somebody's time."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
-from protocol.providers.provider import MOST_EXECUTIONS, Order, Provider, Variant
+from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
+from qdevices.variants import MOST_EXECUTIONS, Order, Variant
 
 
 @dataclass(frozen=True)

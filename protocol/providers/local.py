@@ -22,10 +22,11 @@ from protocol.errors import InputError
 from protocol.providers.kind import Opening, ProviderKind
 from protocol.providers.kinds import provider_kind
 from protocol.providers.local_spec import LocalSpec
-from protocol.providers.provider import Order, Status, TransientError, Variant
+from protocol.providers.provider import Status, TransientError
 from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup
 from protocol.providers.retry import Patience
 from protocol.providers.spawn import start_worker
+from qdevices.variants import Order, Variant
 
 #: A queue on this machine answers at once or never.
 PATIENCE = Patience(attempts=10, first_seconds=0.01, most_seconds=0.2)
@@ -79,7 +80,7 @@ class LocalProvider:
         if self._spec.inner != TABLE:
             # By name, as `protocol` imports Qiskit only when a device needs it.
             hardware = importlib.import_module("qdevices.hardware")
-            hardware.verify(self._spec.inner, self._setup.variant, seed)
+            hardware.check_answers(self._spec.inner, self._setup.variant, seed)
         return ""
 
     def submit(self, settings: NDArray[np.uint8], tag: str, seed: int) -> str:

@@ -11,14 +11,6 @@ from protocol.errors import KsampError
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
-#: How the runs of a job are sent: one by one as the protocol has it, or sorted by setting.
-Order = Literal["run", "grouped"]
-ORDERS: tuple[Order, ...] = ("run", "grouped")
-#: Circuits of a processor.
-Variant = Literal["static", "literal", "feedforward"]
-VARIANTS: tuple[Variant, ...] = ("static", "literal", "feedforward")
-#: Executions in one job; no provider known to us takes more.
-MOST_EXECUTIONS = 10_000_000
 
 
 class TransientError(KsampError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.providers.device import DeviceKind
-from protocol.providers.provider import Variant
+from qdevices.variants import Variant
 
 
 class _Kind(DeviceKind):

@@ -23,17 +23,10 @@ from protocol.documents.fields import Fields, parse_json, printable
 from protocol.documents.format import Format
 from protocol.errors import InputError
 from protocol.providers.kinds import find_kind
-from protocol.providers.provider import (
-    MOST_EXECUTIONS,
-    ORDERS,
-    STATUSES,
-    VARIANTS,
-    Order,
-    Status,
-    Variant,
-)
+from protocol.providers.provider import STATUSES, Status
 from protocol.run.tally import check_runs
 from qdevices.noise import NoiseSpec
+from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
 
 NAME = "queue.sqlite"
 #: Held by the one worker of a queue, beside it.

@@ -29,7 +29,7 @@ def start_worker(folder: Path, setup: Setup) -> None:
     Nothing that lies in the current folder, the queue's or one that an environment variable names
     in passing is imported by it: it is isolated (`python -I`), and takes over this process's
     import path without the current folder.  A device `python:...` alone is also looked for there,
-    after everything that is installed (`qdevices.hardware.catalogue`).
+    after everything that is installed (`qdevices.hardware.kinds.python`).
 
     Raises:
         InputError: the log in the queue's folder cannot be written, or is no regular file.

@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,9 +22,8 @@ from protocol.documents.lock import Lock
 from protocol.errors import InputError
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup, Task
-from qdevices.device import Device, TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
-from qdevices.noise import NoiseSpec
+from qdevices.device import Device
+from qdevices.laboratory import open_device
 
 _IDLE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
@@ -54,13 +52,7 @@ def play(setup: Setup, seed: int, settings: NDArray[np.uint8]) -> NDArray[np.uin
 
 @lru_cache(maxsize=4)
 def _table(noise: str) -> Device:
-    spec = NoiseSpec.parse(noise)
-    if replace(spec, white=0.0) == NoiseSpec():
-        # The same numbers without a simulator, which takes seconds to get going.
-        return TableDevice(with_white_noise(honest_table(), spec.white))
-    # By name, as `protocol` imports Qiskit only when a device needs it.
-    device: Device = importlib.import_module("qdevices.aer").aer_device(spec)
-    return device
+    return open_device("table", noise)
 
 
 def _end(queue: Queue, task: Task, setup: Setup) -> None:

@@ -9,7 +9,7 @@ run order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,16 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BaseSamplerV2
 from qiskit_aer import AerSimulator
 
-from qdevices.errors import InputError
-from qdevices.hardware.catalogue import SimulatedBackend, compiled_for, open_backend, target_of
+from qdevices.hardware.catalogue import compiled_for, open_backend, target_of
 from qdevices.hardware.compilation import Compiled
+from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.known_answers import SHOTS, KnownAnswer, check_known_answers, known_answers
 from qdevices.hardware.placement import Placement
-from qdevices.hardware.programme import Programme, Pub, check_settings, widen
-from qdevices.hardware.reduced import probabilities
+from qdevices.hardware.programme import Programme, Pub, as_settings, sampler_integers, widen
+from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.ks18.game import N_JOINT
+from qdevices.variants import check_order
 
-Order = Literal["run", "grouped"]
-ORDERS: tuple[str, ...] = ("run", "grouped")
 _BLOCK = 1 << 16
 #: Bound circuits handed to one call of `BackendV2.run`.
 _BATCH = 300
@@ -56,9 +55,8 @@ def run_chunk(
     Raises:
         InputError: an unknown backend, variant or order, or unusable settings.
     """
-    if order not in ORDERS:
-        raise InputError(f"order {order!r} is unknown, expected one of {', '.join(ORDERS)}")
-    settings = check_settings(settings)
+    check_order(order)
+    settings = as_settings(settings)
     backend = open_backend(backend_name)
     executed = (
         np.argsort(settings, kind="stable") if order == "grouped" else np.arange(len(settings))
@@ -93,7 +91,7 @@ def aer_simulator(compiled: Compiled) -> AerSimulator:
     names = [n for n in compiled.target.operation_names if n not in ("measure", "if_else")]
     return AerSimulator(
         method="density_matrix",
-        noise_model=compiled.noise.noise_model(names),
+        noise_model=compiled.noise.aer_model(names),
         max_parallel_threads=1,
     )
 
@@ -105,14 +103,14 @@ def run_on(
 
     Simulators that take `seed_simulator` get a fresh 62-bit seed for each call.
     """
-    settings = check_settings(settings)
+    settings = as_settings(settings)
     pubs = programme.pubs(settings)
     counts = _execute(backend, programme.placement, pubs, 1, seed)
     flat = np.concatenate([c[:, 0] for c in counts]) if counts else np.zeros(0, dtype=np.int64)
     return programme.decode(flat, settings)
 
 
-def verify_backend(backend: Any, compiled: Compiled, seed: int = 0) -> None:
+def check_answers_on(backend: Any, compiled: Compiled, seed: int = 0) -> None:
     """Run the known-answer circuits on a backend at a programme's placement.
 
     Raises:
@@ -133,16 +131,16 @@ def verify_backend(backend: Any, compiled: Compiled, seed: int = 0) -> None:
     check_known_answers(answers, results)
 
 
-def verify(backend_name: str, variant: str, seed: int = 0) -> None:
-    """`verify_backend` for the backend of that name.
+def check_answers(backend_name: str, variant: str, seed: int = 0) -> None:
+    """`check_answers_on` the backend of that name.
 
     Raises:
-        InputError: as `verify_backend`, or an unknown backend or variant.
+        InputError: as `check_answers_on`, or an unknown backend or variant.
     """
-    verify_backend(open_backend(backend_name), compiled_for(backend_name, variant), seed)
+    check_answers_on(open_backend(backend_name), compiled_for(backend_name, variant), seed)
 
 
-def expected_behaviour(backend_name: str, variant: str) -> NDArray[np.float64]:
+def reported_behaviour(backend_name: str, variant: str) -> NDArray[np.float64]:
     """P(x|u) that a backend's reported errors let expect, shape (81, 16).
 
     Raises:
@@ -193,14 +191,3 @@ def _execute(
             measured.append([int(bits.replace(" ", ""), 2) for bits in result.get_memory(index)])
     table = np.array(measured, dtype=np.int64)
     return np.split(table, np.cumsum([len(angles) for _, angles in pubs])[:-1])
-
-
-def sampler_integers(result: Any) -> list[NDArray[np.int64]]:
-    """Integers of register "outcome" in a sampler's result, shape (rows, shots) for each pub."""
-    found = []
-    for entry in result:
-        bits = entry.data.outcome
-        # Bytes are most significant first; four bits sit in the last one.
-        integers = np.asarray(bits.array)[..., -1].astype(np.int64)
-        found.append(integers.reshape(-1, bits.num_shots))
-    return found

@@ -10,29 +10,15 @@ from qiskit.circuit import IfElseOp, Measure, Parameter
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
 from qiskit.transpiler import Target
 
+from qdevices.hardware.figures import losing_value, signalling, starred_value
 from qdevices.hardware.placement import Placement, candidates
-from qdevices.hardware.programme import Programme, build, check_variant, signalling
-from qdevices.hardware.reduced import ReducedNoise, reduced_target
-from qdevices.ks18.game import N_PAIRS, STARRED_SETTING, losing_table, starred_outcomes
+from qdevices.hardware.programme import Programme, build
+from qdevices.hardware.reduced import reduced_target, reported_noise
+from qdevices.noise.reduced import ReducedNoise
+from qdevices.variants import check_variant
 
 #: Placements whose Bell value is computed exactly.
 EXACT = 6
-_PURE_NOISE = 31.5 / N_PAIRS  # L of white noise
-
-
-def losing_value(behaviour: NDArray[np.float64]) -> float:
-    """L = (1/81) Σ_u P(lost|u) of a behaviour, shape (81, 16)."""
-    return float(behaviour[losing_table()].sum() / N_PAIRS)
-
-
-def starred_value(behaviour: NDArray[np.float64]) -> float:
-    """S = P(X*|u0) at u0 = (1,3), ½ for the honest device with any white noise."""
-    return float(behaviour[STARRED_SETTING, starred_outcomes()].sum())
-
-
-def white_noise_equivalent(behaviour: NDArray[np.float64]) -> float:
-    """The weight of white noise that gives the honest device the same L."""
-    return losing_value(behaviour) / _PURE_NOISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +51,7 @@ def compile_at(
 ) -> Compiled:
     """The programme of `variant` at a given placement; `noise` as reported unless given."""
     cut = reduced_target(target, placement.qubits)
-    noise = ReducedNoise.from_target(cut) if noise is None else noise
+    noise = reported_noise(cut) if noise is None else noise
     programme = build(cut, placement, variant)
     return Compiled(programme, cut, noise, programme.behaviour(noise))
 

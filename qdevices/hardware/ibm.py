@@ -19,10 +19,9 @@ from qiskit import QuantumCircuit
 from qdevices.errors import InputError
 from qdevices.hardware.compilation import Compiled
 from qdevices.hardware.known_answers import SHOTS, check_known_answers, known_answers
-from qdevices.hardware.programme import Programme, Pub, check_settings, widen
+from qdevices.hardware.programme import Programme, Pub, as_settings, sampler_integers, widen
+from qdevices.variants import MOST_EXECUTIONS
 
-#: Executions that the provider takes in one job.
-MAX_EXECUTIONS = 10_000_000
 _ENDED = ("DONE", "ERROR", "CANCELLED")
 _REQUESTS = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ChunkedEncodingError")
 
@@ -96,9 +95,9 @@ def submit(backend: Any, programme: Programme, settings: NDArray[np.uint8], tag:
     Raises:
         InputError: more runs than the provider takes in one job.
     """
-    settings = check_settings(settings)
-    if not 0 < len(settings) <= MAX_EXECUTIONS:
-        raise InputError(f"a job of {len(settings)} runs is outside 1..{MAX_EXECUTIONS}")
+    settings = as_settings(settings)
+    if not 0 < len(settings) <= MOST_EXECUTIONS:
+        raise InputError(f"a job of {len(settings)} runs is outside 1..{MOST_EXECUTIONS}")
     return _send(backend, programme, programme.pubs(settings), 1, tag)
 
 
@@ -114,8 +113,6 @@ def check_known_answers_of(job_id: str, compiled: Compiled) -> None:
     Raises:
         InputError: bits or parameters come back in another order.
     """
-    from qdevices.hardware.backends import sampler_integers
-
     integers = sampler_integers(service().job(job_id).result())
     check_known_answers(known_answers(compiled.target), integers)
 
@@ -153,8 +150,6 @@ def result(job_id: str, programme: Programme, settings: NDArray[np.uint8]) -> ND
     Raises:
         InputError: a result of another length than the settings.
     """
-    from qdevices.hardware.backends import sampler_integers
-
     integers = sampler_integers(service().job(job_id).result())
     return programme.decode(np.concatenate([rows[:, 0] for rows in integers]), settings)
 

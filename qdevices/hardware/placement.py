@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
+from qdevices.hardware.figures import PURE_NOISE_LOSING
 from qdevices.ks18.state import Shape
 
 #: √X gates per qubit, roughly; they matter little for the ranking.
@@ -50,8 +51,8 @@ class Placement:
 
     @property
     def estimated_losing(self) -> float:
-        """L if an error anywhere made all outcomes equally likely; 31.5/81 is pure noise."""
-        return (1 - math.exp(self.log_fidelity)) * 31.5 / 81
+        """L if an error anywhere made all outcomes equally likely."""
+        return (1 - math.exp(self.log_fidelity)) * PURE_NOISE_LOSING
 
 
 def two_qubit_errors(target: Target) -> dict[Edge, float]:
@@ -74,16 +75,21 @@ def two_qubit_errors(target: Target) -> dict[Edge, float]:
 
 
 def one_qubit_errors(target: Target, name: str) -> dict[int, float]:
-    """Reported error of the one-qubit instruction `name` on each qubit."""
+    """Reported error of the one-qubit instruction `name` on each qubit that has it, 0 if none is.
+
+    Empty if the target does not say which qubits have it.
+    """
     if name not in target.operation_names or target[name] is None:
         return {}
-    return {
-        where[0]: (properties.error or 0.0)
-        if name == "measure"
-        else _gate_error(target, where, properties)
-        for where, properties in target[name].items()
-        if where is not None and properties is not None
-    }
+    errors = {}
+    for where, properties in target[name].items():
+        if where is None:
+            continue
+        if name == "measure":
+            errors[where[0]] = float(properties.error or 0.0) if properties else 0.0
+        else:
+            errors[where[0]] = _gate_error(target, where, properties)
+    return errors
 
 
 def _gate_error(

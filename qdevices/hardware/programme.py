@@ -8,7 +8,7 @@ CNOT per party) and "feedforward" (dynamic circuits, one a setting pair).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,17 @@ from qiskit.circuit import ControlFlowOp
 from qiskit.transpiler import Target
 
 from qdevices.errors import InputError
+from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.placement import Placement
-from qdevices.hardware.reduced import ReducedNoise, probabilities
 from qdevices.ks18 import feedforward, template
 from qdevices.ks18.circuits import pair_circuit
 from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
+from qdevices.noise.reduced import ReducedNoise
+from qdevices.variants import Variant, check_variant
 
-Variant = Literal["literal", "static", "feedforward"]
-VARIANTS: tuple[str, ...] = get_args(Variant)
 #: A circuit and its angles, shape (runs, k): one shot for each row.
 Pub = tuple[QuantumCircuit, NDArray[np.float64]]
 _SEED = 20161125  # of Qiskit's routing heuristics, so that a compilation can be repeated
-
-
-def check_variant(variant: str) -> Variant:
-    """Return `variant` if it is one.
-
-    Raises:
-        InputError: otherwise.
-    """
-    if variant not in VARIANTS:
-        raise InputError(f"variant {variant!r} is unknown, expected one of {', '.join(VARIANTS)}")
-    return variant  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +60,7 @@ class Programme:
         Raises:
             InputError: a setting outside 0..80.
         """
-        settings = check_settings(settings)
+        settings = as_settings(settings)
         if self.angles.shape[1]:
             which = self.circuit_of[settings]
             cuts = np.flatnonzero(np.diff(which)) + 1
@@ -91,7 +80,7 @@ class Programme:
         Raises:
             InputError: arrays of unequal length, or an integer outside 0..15.
         """
-        integers, settings = np.asarray(integers), check_settings(settings)
+        integers, settings = np.asarray(integers), as_settings(settings)
         if integers.shape != settings.shape:
             raise InputError(f"{integers.shape} results came back for {settings.shape} runs")
         if len(integers) and not 0 <= integers.min() <= integers.max() < N_JOINT:
@@ -102,7 +91,7 @@ class Programme:
         """P(x|u) under `noise` of the four qubits, exact, shape (81, 16).
 
         It is normalised, but may signal if the circuits of a variant let it; see
-        `signalling`.
+        `figures.signalling`.
         """
         table = np.zeros((N_PAIRS, N_JOINT))
         for index, circuit in enumerate(self.circuits):
@@ -123,12 +112,6 @@ class Programme:
         return np.asarray(counts[self.circuit_of])
 
 
-def signalling(behaviour: NDArray[np.float64]) -> float:
-    """Largest change of a party's outcome probability with the other's setting, 0 for none."""
-    grid = behaviour.reshape(N_SETTINGS, N_SETTINGS, 4, 4)
-    return float(max(np.ptp(grid.sum(3), axis=1).max(), np.ptp(grid.sum(2), axis=0).max()))
-
-
 def count_two_qubit(circuit: QuantumCircuit) -> int:
     """Two-qubit gates, those in conditional blocks at most once each."""
     count = 0
@@ -140,50 +123,7 @@ def count_two_qubit(circuit: QuantumCircuit) -> int:
     return count
 
 
-def duration(circuit: QuantumCircuit, cut: Target) -> float | None:
-    """Seconds from start to last measurement if everything starts as soon as it can.
-
-    The longer branch of a condition counts, the controller's latency does not.  None if the
-    target does not report the duration of a gate in use.
-    """
-    ends = _ends(circuit, cut, [0.0] * (circuit.num_qubits + circuit.num_clbits))
-    return None if ends is None else max(ends)
-
-
-def _ends(circuit: QuantumCircuit, cut: Target, starts: list[float]) -> list[float] | None:
-    """When each qubit and each bit is free or known, given when it was before."""
-    ends = list(starts)
-    for step in circuit.data:
-        wires = [circuit.find_bit(q).index for q in step.qubits]
-        bits = [circuit.num_qubits + circuit.find_bit(c).index for c in step.clbits]
-        begin = max(ends[w] for w in wires + bits)
-        if isinstance(step.operation, ControlFlowOp):
-            branches = [
-                _ends(_placed(block, circuit, wires), cut, [begin] * len(ends))
-                for block in step.operation.blocks
-            ]
-            if None in branches:
-                return None
-            finish = max(max(branch) for branch in branches if branch is not None)
-        elif step.operation.name in ("barrier", "rz"):
-            finish = begin
-        else:
-            properties = (cut[step.operation.name] or {}).get(tuple(wires))
-            if properties is None or properties.duration is None:
-                return None
-            finish = begin + properties.duration
-        for wire in wires + bits:
-            ends[wire] = finish
-    return ends
-
-
-def _placed(block: QuantumCircuit, circuit: QuantumCircuit, wires: list[int]) -> QuantumCircuit:
-    """A conditional block on the qubits of the circuit around it."""
-    wide = QuantumCircuit(circuit.num_qubits, circuit.num_clbits)
-    return wide.compose(block, wires, wide.clbits[: block.num_clbits])
-
-
-def check_settings(settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def as_settings(settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return `settings` as (n,) uint8.
 
     Raises:
@@ -250,3 +190,14 @@ def widen(circuit: QuantumCircuit, placement: Placement, size: int) -> QuantumCi
         circuit, [placement.qubits[q] for q in range(circuit.num_qubits)], wide.clbits, inplace=True
     )
     return wide
+
+
+def sampler_integers(result: Any) -> list[NDArray[np.int64]]:
+    """Integers of register "outcome" in a sampler's result, shape (rows, shots) for each pub."""
+    found = []
+    for entry in result:
+        bits = entry.data.outcome
+        # Bytes are most significant first; four bits sit in the last one.
+        integers = np.asarray(bits.array)[..., -1].astype(np.int64)
+        found.append(integers.reshape(-1, bits.num_shots))
+    return found

@@ -1,34 +1,25 @@
-"""Exact outcome probabilities under a processor's reported noise, cut to the qubits in use.
+"""A processor's target cut to the qubits in use, and the noise that it reports there.
 
 A snapshot of 156 qubits makes a simulator slow although four are used (design 7).  Here the
-target is cut to the used qubits first, its errors are those that Aer derives from a target
-(depolarising and relaxation after each gate, readout confusion), and a small density matrix
-is evolved exactly.  All setting pairs of a parametrised circuit are evolved together, and
-measured bits that choose later gates are kept as branches, so dynamic circuits are exact too.
-
-The noise of idle time and crosstalk is not reported by a target and not contained here.
+target is cut to the used qubits first; its errors are those that Aer derives from a target,
+depolarising and relaxation after each gate, readout confusion.  The noise of idle time and
+crosstalk is not reported by a target and not contained here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from qiskit import QuantumCircuit
-from qiskit.circuit import IfElseOp, Measure, ParameterExpression
-from qiskit.quantum_info import Operator, SuperOp
+from qiskit.circuit import IfElseOp, Measure
+from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
-from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 
 from qdevices.errors import InputError
-from qdevices.ks18.frame import Complex
-
-#: Instructions without a matrix of their own that a circuit may contain.
-_IGNORED = ("barrier", "id")
+from qdevices.noise.channels import Channel
+from qdevices.noise.reduced import ReducedNoise, Where
 
 
 def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
@@ -79,14 +70,14 @@ def reduced_target(target: Target, qubits: Sequence[int]) -> Target:
     return cut
 
 
-class _Channels(Mapping[tuple[str, tuple[int, ...]], Complex]):
+class _Channels(Mapping[Where, Channel]):
     """Matrices of Aer's errors, made when they are asked for: circuits use few of the gates."""
 
-    def __init__(self, errors: dict[tuple[str, tuple[int, ...]], Any]) -> None:
+    def __init__(self, errors: dict[Where, Any]) -> None:
         self._errors = errors
-        self._made: dict[tuple[str, tuple[int, ...]], Complex] = {}
+        self._made: dict[Where, Channel] = {}
 
-    def __getitem__(self, key: tuple[str, tuple[int, ...]]) -> Complex:
+    def __getitem__(self, key: Where) -> Channel:
         if key not in self._made:
             self._made[key] = np.asarray(SuperOp(self._errors[key]).data)
         return self._made[key]
@@ -94,220 +85,21 @@ class _Channels(Mapping[tuple[str, tuple[int, ...]], Complex]):
     def __contains__(self, key: object) -> bool:
         return key in self._errors
 
-    def __iter__(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def __iter__(self) -> Iterator[Where]:
         return iter(self._errors)
 
     def __len__(self) -> int:
         return len(self._errors)
 
 
-@dataclass(frozen=True, eq=False)
-class ReducedNoise:
-    """The errors of the used qubits.
-
-    Attributes:
-        qubits: their number.
-        gates: channel after each gate, by (name, qubits), matrices on column-stacked density
-            matrices, shape (4, 4) or (16, 16).
-        readout: P(recorded|actual) of each qubit, shape (qubits, 2, 2) indexed [actual, recorded].
-        errors: the same as Aer objects, for `noise_model`.
-    """
-
-    qubits: int
-    gates: Mapping[tuple[str, tuple[int, ...]], Complex]
-    readout: NDArray[np.float64]
-    errors: tuple[tuple[Any, ...], ...]
-
-    @classmethod
-    def ideal(cls, qubits: int) -> ReducedNoise:
-        """No errors at all."""
-        return cls(qubits, {}, np.tile(np.eye(2), (qubits, 1, 1)), ())
-
-    @classmethod
-    def from_target(cls, target: Target) -> ReducedNoise:
-        """What Aer's `NoiseModel.from_backend` derives from an (already cut) target."""
-        count = int(target.num_qubits)
-        gates, errors = {}, []
-        timed = any(p.t1 is not None for p in target.qubit_properties or [])
-        for name, where, error in basic_device_gate_errors(target=target, thermal_relaxation=timed):
-            where = tuple(where)
-            gates[name, where] = error
-            errors.append(("gate", error, name, where))
-        readout = np.tile(np.eye(2), (count, 1, 1))
-        if "measure" in target.operation_names and target["measure"] is not None:
-            for where, error in basic_device_readout_errors(target=target):
-                readout[where[0]] = error.probabilities
-                errors.append(("readout", error, "measure", tuple(where)))
-        return cls(count, _Channels(gates), readout, tuple(errors))
-
-    def noise_model(self, basis_gates: Sequence[str]) -> NoiseModel:
-        """The same as an Aer noise model, for shots that really go through Aer."""
-        model = NoiseModel(basis_gates=list(basis_gates))
-        for kind, error, name, where in self.errors:
-            if kind == "gate":
-                model.add_quantum_error(error, name, where, warnings=False)
-            else:
-                model.add_readout_error(error, where, warnings=False)
-        return model
-
-
-def probabilities(
-    circuit: QuantumCircuit,
-    noise: ReducedNoise,
-    parameters: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
-    """Exact distribution of the classical bits' integer value for each row of parameters.
-
-    Args:
-        circuit: at most as many qubits as `noise`; gates, measurements and `if_test`.
-        noise: the errors after gates and of measurements.
-        parameters: radians, shape (rows, k), in the order of `circuit.parameters`; one row
-            without parameters if not given.
-
-    Returns:
-        Shape (rows, 2**bits).
-
-    Raises:
-        InputError: parameters of another number, or an instruction that cannot be simulated.
-    """
-    count = len(circuit.parameters)
-    rows = np.zeros((1, 0)) if parameters is None else np.asarray(parameters, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != count:
-        raise InputError(f"parameters have shape {rows.shape}, expected (rows, {count})")
-    evolution = _Evolution(circuit, noise, rows)
-    evolution.run(circuit, list(range(circuit.num_qubits)), list(range(circuit.num_clbits)))
-    table = np.zeros((len(rows), 2**circuit.num_clbits))
-    for bits, state in evolution.branches.items():
-        table[:, bits] += np.einsum("rii->r", state).real
-    return table
-
-
-class _Evolution:
-    """Density matrices (rows, 2^k, 2^k), one for each integer value of the recorded bits."""
-
-    def __init__(
-        self, circuit: QuantumCircuit, noise: ReducedNoise, rows: NDArray[np.float64]
-    ) -> None:
-        self.width = circuit.num_qubits
-        self.noise = noise
-        self.angles = dict(zip(circuit.parameters, rows.T, strict=True))
-        state = np.zeros((len(rows), 2**self.width, 2**self.width), dtype=np.complex128)
-        state[:, 0, 0] = 1
-        self.branches: dict[int, Complex] = {0: state}
-        self._matrices: dict[tuple[Any, ...], Complex] = {}
-
-    def run(
-        self,
-        circuit: QuantumCircuit,
-        qubits: list[int],
-        clbits: list[int],
-        condition: tuple[int, int] | None = None,
-    ) -> None:
-        """Apply a circuit whose bits are these; with (mask, value) only in those branches."""
-        for step in circuit.data:
-            where = tuple(qubits[circuit.find_bit(q).index] for q in step.qubits)
-            bits = [clbits[circuit.find_bit(c).index] for c in step.clbits]
-            name = step.operation.name
-            if name in _IGNORED and (name, where) not in self.noise.gates:
-                continue
-            if name == "measure":
-                self._measure(where[0], bits[0], condition)
-            elif name == "if_else":
-                self._branch(step, circuit, where, bits, clbits, condition)
-            else:
-                matrix = self._channel(step.operation, where)
-                for value in self._selected(condition):
-                    self.branches[value] = _apply(self.branches[value], matrix, where, self.width)
-
-    def _selected(self, condition: tuple[int, int] | None) -> list[int]:
-        mask, value = condition or (0, 0)
-        return [bits for bits in self.branches if bits & mask == value]
-
-    def _measure(self, qubit: int, bit: int, condition: tuple[int, int] | None) -> None:
-        index = np.arange(2**self.width) >> qubit & 1
-        for value in self._selected(condition):
-            state = self.branches.pop(value)
-            parts = [state * np.outer(index == m, index == m) for m in (0, 1)]
-            for recorded in (0, 1):
-                weights = self.noise.readout[qubit, :, recorded]
-                part = weights[0] * parts[0] + weights[1] * parts[1]
-                key = value & ~(1 << bit) | recorded << bit
-                self.branches[key] = self.branches.get(key, 0) + part
-
-    def _branch(
-        self,
-        step: Any,
-        circuit: QuantumCircuit,
-        where: tuple[int, ...],
-        bits: list[int],
-        clbits: list[int],
-        condition: tuple[int, int] | None,
-    ) -> None:
-        try:
-            source, wanted = step.operation.condition
-        except TypeError:
-            raise InputError("a classical expression as condition cannot be simulated") from None
-        wires = list(source) if hasattr(source, "__len__") else [source]
-        places = [clbits[circuit.find_bit(c).index] for c in wires]
-        mask = sum(1 << p for p in places)
-        value = sum((int(wanted) >> k & 1) << p for k, p in enumerate(places))
-        blocks = step.operation.blocks
-        if condition is not None or (len(blocks) > 1 and len(places) > 1):
-            raise InputError("nested or many-valued conditions cannot be simulated")
-        self.run(blocks[0], list(where), bits, (mask, value))
-        if len(blocks) > 1:
-            self.run(blocks[1], list(where), bits, (mask, mask ^ value))
-
-    def _channel(self, operation: Any, where: tuple[int, ...]) -> Complex:
-        """The gate followed by its error, shape (4^m, 4^m), or (rows, …) if its angle varies."""
-        if not any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
-            return self._bound(operation, where, tuple(map(float, operation.params)))
-        columns = [self._values(p) for p in operation.params]
-        # A processor without rz has its angles in other gates, even several of them in one.
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return np.stack([self._bound(operation, where, row) for row in rows])
-
-    def _bound(self, operation: Any, where: tuple[int, ...], angles: tuple[float, ...]) -> Complex:
-        """The channel at these angles, kept for the next time."""
-        key = (operation.name, where, angles)
-        if key not in self._matrices:
-            try:
-                bound = operation.to_mutable()
-                bound.params = list(angles)
-                unitary = Operator(bound).data
-            except Exception as problem:
-                raise InputError(
-                    f"instruction {operation.name!r} cannot be simulated: {problem}"
-                ) from None
-            gate = np.kron(unitary.conj(), unitary)
-            error = self.noise.gates.get((operation.name, where))
-            self._matrices[key] = gate if error is None else error @ gate
-        return self._matrices[key]
-
-    def _values(self, expression: Any) -> NDArray[np.float64]:
-        """A number or an expression of parameters, evaluated on all rows."""
-        rows = len(next(iter(self.angles.values())))
-        if not isinstance(expression, ParameterExpression) or not expression.parameters:
-            return np.full(rows, float(expression))
-        names = list(expression.parameters)
-        table = zip(*(self.angles[name].tolist() for name in names), strict=True)
-        found = [float(expression.bind(dict(zip(names, row, strict=True)))) for row in table]
-        return np.array(found)
-
-
-def _apply(state: Complex, matrix: Complex, where: tuple[int, ...], width: int) -> Complex:
-    """A channel on the qubits `where` of a batch of density matrices."""
-    m = len(where)
-    rows = len(state)
-    tensor = state.reshape((rows,) + (2,) * (2 * width))
-    # Axis of qubit q is width−1−q among the rows, and among the columns; first listed qubit is
-    # the least significant of the matrix.
-    row_axes = [1 + width - 1 - q for q in reversed(where)]
-    column_axes = [width + axis for axis in row_axes]
-    axes = [0, *column_axes, *row_axes]
-    rest = [a for a in range(2 * width + 1) if a not in axes]
-    order = axes + rest
-    moved = tensor.transpose(order)
-    result = (matrix @ moved.reshape(rows, 4**m, -1)).reshape(moved.shape)
-    back = np.argsort(order)
-    return np.ascontiguousarray(result.transpose(back)).reshape(state.shape)
+def reported_noise(target: Target) -> ReducedNoise:
+    """What Aer's `NoiseModel.from_backend` derives from an (already cut) target."""
+    count = int(target.num_qubits)
+    timed = any(p.t1 is not None for p in target.qubit_properties or [])
+    errors = basic_device_gate_errors(target=target, thermal_relaxation=timed)
+    readout = np.tile(np.eye(2), (count, 1, 1))
+    if "measure" in target.operation_names and target["measure"] is not None:
+        for where, error in basic_device_readout_errors(target=target):
+            readout[where[0]] = error.probabilities
+    gates = _Channels({(name, tuple(where)): error for name, where, error in errors})
+    return ReducedNoise(count, gates, readout)

@@ -9,6 +9,7 @@ classical bits whose integer value is the outcome 4x1+x2 directly: qubit k is me
 from __future__ import annotations
 
 from functools import cache
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,14 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
 from qiskit.circuit.library import UnitaryGate
 
 from qdevices.ks18.game import BASES, RAYS, pair_index
+from qdevices.noise.places import BASIS_GATES, ONE_QUBIT_GATES, SHARED_PAIR, TWO_QUBIT_GATES
 
-#: The gates that every circuit is lowered to, those of common superconducting processors.
-BASIS_GATES = ("rz", "sx", "x", "cx")
-#: Label of the identity on Alice's qubits after the state preparation, where white noise enters.
-WHITE_NOISE_LABEL = "white_noise"
+#: Where noise can act in a marked `pair_circuit`: gates on any qubits, and marked places.
+PLACES: dict[str, tuple[tuple[int, ...], ...]] = {
+    **{gate: tuple(permutations(range(4), 1)) for gate in ONE_QUBIT_GATES},
+    **{gate: tuple(permutations(range(4), 2)) for gate in TWO_QUBIT_GATES},
+    SHARED_PAIR: ((0, 1),),
+}
 
 
 def basis_unitary(setting: int) -> NDArray[np.complex128]:
@@ -60,14 +64,11 @@ def state_circuit() -> QuantumCircuit:
     )
 
 
-def pair_circuit(
-    u1: int, u2: int, *, measure: bool = True, white_noise_marker: bool = False
-) -> QuantumCircuit:
+def pair_circuit(u1: int, u2: int, *, measure: bool = True, marked: bool = False) -> QuantumCircuit:
     """The circuit of the setting pair with indices `u1`, `u2` in 0..8.
 
-    With `measure`, the integer value of the classical register is the outcome 4x1+x2.  With
-    `white_noise_marker`, an identity on Alice's qubits after the state preparation marks where
-    a noise model may add white noise.
+    With `measure`, the integer value of the classical register is the outcome 4x1+x2.  If
+    `marked`, labelled identities mark the places that are no gates, where noise may act.
 
     Raises:
         InputError: an index outside 0..8.
@@ -75,8 +76,8 @@ def pair_circuit(
     name = f"pair_{pair_index(u1 + 1, u2 + 1)}"
     circuit = QuantumCircuit(QuantumRegister(4, "q"), name=name)
     circuit.compose(state_circuit(), inplace=True)
-    if white_noise_marker:
-        circuit.append(UnitaryGate(np.eye(4), label=WHITE_NOISE_LABEL), [0, 1])
+    if marked:
+        circuit.append(UnitaryGate(np.eye(4), label=SHARED_PAIR), [0, 1])
     circuit.compose(measurement_circuit(u1), [0, 1], inplace=True)
     circuit.compose(measurement_circuit(u2), [2, 3], inplace=True)
     if measure:

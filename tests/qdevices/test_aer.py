@@ -1,4 +1,4 @@
-"""Circuits and Aer devices against the exact behaviour."""
+"""Devices on Aer against the exact behaviour."""
 
 from __future__ import annotations
 
@@ -7,52 +7,15 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
-from qiskit.quantum_info import Operator, Statevector
 from scipy.stats import chi2
 
 from qdevices.aer import AerShotsDevice, aer_device, behaviour
-from qdevices.ks18.circuits import (
-    BASIS_GATES,
-    basis_unitary,
-    measurement_circuit,
-    pair_circuit,
-    state_circuit,
-)
 from qdevices.ks18.game import honest_table, losing_table, with_white_noise
 from qdevices.noise import NoiseSpec
 
 
 def test_ideal_circuits_give_the_honest_table():
     assert np.abs(behaviour(NoiseSpec()) - honest_table()).max() < 1e-12
-
-
-def test_statevectors_of_all_81_measured_circuits_give_the_honest_table():
-    """A second way, by Qiskit's statevector, through the classical bits of the real circuit."""
-    for setting in range(81):
-        circuit = pair_circuit(*divmod(setting, 9))
-        clbit = {
-            circuit.find_bit(i.qubits[0]).index: circuit.find_bit(i.clbits[0]).index
-            for i in circuit.data
-            if i.operation.name == "measure"
-        }
-        state = Statevector(circuit.remove_final_measurements(inplace=False))
-        for bits, probability in state.probabilities_dict().items():
-            # Qiskit writes qubit 0 last.
-            outcome = sum(int(bits[-1 - qubit]) << clbit[qubit] for qubit in range(4))
-            assert honest_table()[setting, outcome] == pytest.approx(probability, abs=1e-12)
-
-
-def test_measurement_circuits_are_the_literal_unitaries_up_to_phase():
-    for setting in range(9):
-        circuit = measurement_circuit(setting)
-        assert Operator(circuit).equiv(Operator(basis_unitary(setting)))
-        assert set(circuit.count_ops()) <= set(BASIS_GATES)
-
-
-def test_literal_measurements_cost_sixteen_cnots_and_the_state_two():
-    assert sum(measurement_circuit(u).count_ops().get("cx", 0) for u in range(9)) == 16
-    assert state_circuit().count_ops()["cx"] == 2
 
 
 def test_white_noise_of_the_simulator_is_white_noise():

@@ -248,7 +248,7 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
 
 
 def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypatch, tmp_path):
-    from qdevices.hardware import backends
+    from qdevices.hardware import ibm
 
     root = tmp_path / "run"
     job = begin(
@@ -256,9 +256,9 @@ def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypa
         order="run", chunk=5000, noise=None, expect="ideal",
     )  # fmt: skip
     turned = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
-    right = backends.sampler_integers
+    right = ibm.sampler_integers
     monkeypatch.setattr(
-        backends, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
+        ibm, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
     )
     for _ in range(2):  # for good: collecting again does not help
         with pytest.raises(InputError, match="known-answer circuit 'bit order'"):

@@ -10,7 +10,7 @@ from protocol.cli._providers import backend_help, in_flight_help
 from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.providers.kinds import PROVIDERS, find_kind, provider_kind
-from protocol.providers.provider import MOST_EXECUTIONS
+from qdevices.variants import MOST_EXECUTIONS
 
 RUN = ("--runs", "12000", "--chunk", "3000", "--soundness", "8", "--seed", "3")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,9 @@ from qiskit_aer.primitives import SamplerV2
 
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend, run_chunk
-from qdevices.hardware.backends import aer_simulator, run_on, verify_backend
-from qdevices.hardware.known_answers import KnownAnswer, check_known_answers, known_answers
-from qdevices.hardware.programme import VARIANTS
+from qdevices.hardware.backends import aer_simulator, check_answers_on, run_on
 from qdevices.ks18.game import N_PAIRS, losing_table
+from qdevices.variants import VARIANTS
 
 SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
 
@@ -47,7 +45,7 @@ def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
     backend = provider.FakeManilaV2()
     compiled = open_backend("fake_manila").compiled("static")
     for executor in (backend, BackendSamplerV2(backend=backend)):
-        verify_backend(executor, compiled, seed=2)
+        check_answers_on(executor, compiled, seed=2)
         outcomes = run_on(executor, compiled.programme, SETTINGS[:60])
         assert losing_table()[SETTINGS[:60], outcomes].sum() < 20
 
@@ -75,31 +73,18 @@ def test_sampled_runs_follow_the_exact_probabilities() -> None:
     assert chi2 < 1215 + 5 * np.sqrt(2 * 1215)
 
 
-def test_one_parametrised_circuit_serves_all_runs_in_order() -> None:
-    programme = open_backend("aer").compiled("static").programme
-    ((circuit, angles),) = programme.pubs(SETTINGS)
-    assert circuit is programme.circuits[0]
-    np.testing.assert_array_equal(angles, programme.angles[SETTINGS])
-
-
-def test_circuits_without_parameters_are_listed_run_by_run() -> None:
-    programme = open_backend("aer").compiled("feedforward").programme
-    pubs = programme.pubs(SETTINGS[:20])
-    assert [circuit for circuit, _ in pubs] == [programme.circuits[u] for u in SETTINGS[:20]]
-
-
 @pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_nighthawk"])
 def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> None:
     if name.startswith("fake"):
         pytest.importorskip("qiskit_ibm_runtime")
     backend = open_backend(name)
     compiled = backend.compiled("static")
-    verify_backend(backend, compiled)
-    verify_backend(aer_simulator(compiled), compiled)
+    check_answers_on(backend, compiled)
+    check_answers_on(aer_simulator(compiled), compiled)
 
 
 def test_known_answers_hold_on_samplers() -> None:
-    verify_backend(SamplerV2(seed=1), open_backend("aer").compiled("static"))
+    check_answers_on(SamplerV2(seed=1), open_backend("aer").compiled("static"))
 
 
 class Backwards(AerSimulator):
@@ -120,33 +105,7 @@ def test_a_backend_that_turns_bits_round_is_stopped_by_the_known_answers(wrapped
     backend = Backwards()
     executor = BackendSamplerV2(backend=backend) if wrapped else backend
     with pytest.raises(InputError, match="bit order"):
-        verify_backend(executor, open_backend("aer").compiled("static"))
-
-
-def _answers() -> tuple[list[KnownAnswer], list[np.ndarray]]:
-    answers = known_answers(open_backend("aer").compiled("static").target)
-    return answers, [np.repeat(a.expected[:, None], 5, axis=1) for a in answers]
-
-
-def test_reversed_bits_are_caught() -> None:
-    answers, right = _answers()
-    check_known_answers(answers, right)
-    reverse = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
-    with pytest.raises(InputError, match="bit order"):
-        check_known_answers(answers, [reverse[r] for r in right])
-
-
-def test_angles_in_alphabetical_order_are_caught() -> None:
-    answers, right = _answers()
-    order = sorted(range(12), key=lambda k: f"angle[{k}]")
-    with pytest.raises(InputError, match="parameter order"):
-        check_known_answers(answers, [right[0], right[1], right[2][order]])
-
-
-def test_an_ignored_angle_of_a_controlled_rotation_is_caught() -> None:
-    answers, right = _answers()
-    with pytest.raises(InputError, match="controlled rotation"):
-        check_known_answers(answers, [right[0], right[1][[0, 0]], right[2]])
+        check_answers_on(executor, open_backend("aer").compiled("static"))
 
 
 def test_unusable_requests_are_refused_with_the_value() -> None:
@@ -156,28 +115,7 @@ def test_unusable_requests_are_refused_with_the_value() -> None:
         (("aer", "clever", SETTINGS), "variant 'clever'"),
         (("aer", "static", SETTINGS, "sideways"), "order 'sideways'"),
         (("aer", "static", np.array([81], dtype=np.uint8)), "setting 81"),
-        (("aer:white=0.1", "static", SETTINGS), "white noise"),
+        (("aer:white=0.1", "static", SETTINGS), "noise white acts on shared_pair"),
     ):
         with pytest.raises(InputError, match=message):
             run_chunk(*arguments)  # type: ignore[arg-type]
-
-
-def test_results_of_another_length_are_refused() -> None:
-    programme = open_backend("aer").compiled("static").programme
-    with pytest.raises(InputError, match="came back for"):
-        programme.decode(np.zeros(3, dtype=np.int64), SETTINGS[:4])
-    with pytest.raises(InputError, match=r"outside 0\.\.15"):
-        programme.decode(np.array([16]), SETTINGS[:1])
-
-
-def test_a_programme_with_two_templates_splits_its_runs_where_the_circuit_changes() -> None:
-    programme = open_backend("aer").compiled("static").programme
-    other = programme.circuits[0].copy()
-    double = replace(
-        programme,
-        circuits=(programme.circuits[0], other),
-        circuit_of=np.arange(N_PAIRS) % 2,
-    )
-    pubs = double.pubs(np.array([0, 2, 1, 4], dtype=np.uint8))
-    assert [circuit for circuit, _ in pubs] == [double.circuits[k] for k in (0, 1, 0)]
-    assert [len(angles) for _, angles in pubs] == [2, 1, 1]

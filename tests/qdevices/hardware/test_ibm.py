@@ -9,7 +9,7 @@ import pytest
 
 from qdevices.errors import InputError
 from qdevices.hardware import ibm, open_backend
-from qdevices.hardware.backends import run_on, verify_backend
+from qdevices.hardware.backends import check_answers_on, run_on
 from qdevices.ks18.game import losing_table
 
 
@@ -47,7 +47,7 @@ def test_the_runtime_s_sampler_gives_bits_in_the_order_that_is_expected() -> Non
     provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
     sampler = ibm.make_sampler(provider.FakeManilaV2())
     compiled = open_backend("fake_manila").compiled("static")
-    verify_backend(sampler, compiled)
+    check_answers_on(sampler, compiled)
     settings = np.arange(40, dtype=np.uint8)
     outcomes = run_on(sampler, compiled.programme, settings)
     assert losing_table()[settings, outcomes].sum() < 15

@@ -8,20 +8,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
 from qiskit.quantum_info import DensityMatrix, SuperOp
 from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
+from qiskit_aer.noise.device import basic_device_gate_errors
 
 from qdevices.device import check_behaviour
 from qdevices.errors import InputError
 from qdevices.hardware.backends import aer_simulator, run_on
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
-from qdevices.hardware.programme import VARIANTS, widen
-from qdevices.hardware.reduced import ReducedNoise, probabilities, reduced_target
+from qdevices.hardware.evolution import probabilities
+from qdevices.hardware.programme import widen
+from qdevices.hardware.reduced import reduced_target
 from qdevices.ks18.game import N_PAIRS, honest_table
+from qdevices.variants import VARIANTS
 
 provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
 
@@ -60,7 +62,7 @@ def test_the_cut_model_gives_the_probabilities_of_the_full_one(
     compiled = open_backend("fake_kolkata").compiled(variant)
     programme = compiled.programme
     names = [n for n in compiled.target.operation_names if n not in ("measure", "if_else")]
-    cut = compiled.noise.noise_model(names)
+    cut = compiled.noise.aer_model(names)
     for setting in (2, 35):
         circuit = programme.bound(setting)
         wide = widen(circuit, programme.placement, kolkata.num_qubits)
@@ -74,7 +76,8 @@ def test_the_cut_model_gives_the_probabilities_of_the_full_one(
 def test_the_exact_probabilities_are_those_of_qiskits_density_matrix() -> None:
     compiled = open_backend("fake_kolkata").compiled("static")
     circuit, noise = compiled.programme.bound(35), compiled.noise
-    errors = {(name, where): error for kind, error, name, where in noise.errors if kind == "gate"}
+    found = basic_device_gate_errors(target=compiled.target)
+    errors = {(name, tuple(where)): error for name, where, error in found}
     state, actual = DensityMatrix.from_label("0000"), [0] * 4
     for step in circuit.data:
         where = tuple(circuit.find_bit(q).index for q in step.qubits)
@@ -123,46 +126,6 @@ def test_shots_through_aer_agree_with_the_exact_probabilities(variant: str) -> N
         assert chi2 < 50  # 15 degrees of freedom, p = 1e-5
 
 
-def test_a_recorded_bit_and_not_the_actual_one_is_fed_forward() -> None:
-    circuit = QuantumCircuit(2, 2)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(1)
-    circuit.measure(1, 1)
-    readout = np.array([[[0.9, 0.1], [0.2, 0.8]], np.eye(2)])
-    found = probabilities(circuit, ReducedNoise(2, {}, readout, ()))[0]
-    np.testing.assert_allclose(found, [0.9, 0, 0, 0.1], atol=1e-15)
-
-
-def test_both_branches_of_a_condition_are_followed() -> None:
-    circuit = QuantumCircuit(2, 2)
-    circuit.sx(0)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 0)) as otherwise:
-        circuit.x(1)
-    with otherwise:
-        circuit.id(1)
-    circuit.measure(1, 1)
-    found = probabilities(circuit, ReducedNoise.ideal(2))[0]
-    np.testing.assert_allclose(found, [0, 0.5, 0.5, 0], atol=1e-15)
-
-
-def test_free_angles_are_evaluated_on_every_row_whatever_the_gate() -> None:
-    angle, other = Parameter("a"), Parameter("b")
-    circuit = QuantumCircuit(2, 2)
-    circuit.sx(0)
-    circuit.rz(2 * angle + 0.3, 0)
-    circuit.sx(0)
-    circuit.u(angle * other, 0.2, other, 1)
-    circuit.measure([0, 1], [0, 1])
-    rows = np.random.default_rng(1).normal(size=(7, 2))
-    found = probabilities(circuit, ReducedNoise.ideal(2), rows).reshape(7, 2, 2)
-    first = np.cos(rows[:, 0] + 0.15) ** 2
-    np.testing.assert_allclose(found.sum(1)[:, 1], first, atol=1e-12)
-    second = np.sin(rows[:, 0] * rows[:, 1] / 2) ** 2
-    np.testing.assert_allclose(found.sum(2)[:, 1], second, atol=1e-12)
-
-
 @pytest.mark.parametrize("gates", [["u", "cx"], ["r", "cz"], ["rx", "rz", "rzz"], ["ecr", "u"]])
 def test_a_processor_with_other_native_gates_is_as_honest(gates: list[str]) -> None:
     edges = CouplingMap.from_line(4)
@@ -170,24 +133,6 @@ def test_a_processor_with_other_native_gates_is_as_honest(gates: list[str]) -> N
     compiled = compile_for(target, "static")
     np.testing.assert_allclose(compiled.behaviour, honest_table(), atol=1e-9)
     assert set(compiled.programme.two_qubit_gates()) == {6}
-
-
-def test_the_angles_of_the_gate_that_differ_between_rows_keep_its_error() -> None:
-    angle = Parameter("a")
-    circuit = QuantumCircuit(1, 1)
-    circuit.rx(angle, 0)
-    circuit.measure(0, 0)
-    depolarised = np.zeros((4, 4))
-    depolarised[np.ix_([0, 3], [0, 3])] = 0.5
-    noise = ReducedNoise(1, {("rx", (0,)): depolarised}, np.eye(2)[None], ())
-    found = probabilities(circuit, noise, np.array([[0.0], [1.0]]))
-    np.testing.assert_allclose(found, 0.5, atol=1e-12)
-
-
-def test_parameters_of_another_number_are_refused() -> None:
-    circuit = QuantumCircuit(1, 1)
-    with pytest.raises(InputError, match=r"shape \(2, 3\)"):
-        probabilities(circuit, ReducedNoise.ideal(1), np.zeros((2, 3)))
 
 
 def test_qubits_that_do_not_exist_are_refused(kolkata: Any) -> None:

@@ -1,83 +1,67 @@
-"""The parametrised template and the adaptive circuits play the honest game exactly."""
+"""The literal circuits of state, measurements and setting pairs against the exact behaviour."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from qiskit.quantum_info import Statevector
+from qiskit.quantum_info import Operator, Statevector
 
 from qdevices.errors import InputError
-from qdevices.hardware.programme import count_two_qubit
-from qdevices.hardware.reduced import ReducedNoise, probabilities
-from qdevices.ks18 import feedforward, template
-from qdevices.ks18.game import N_PAIRS, honest_table
-from qdevices.ks18.template import Shape
-
-SHAPES: tuple[Shape, ...] = ("square", "line")
-ADAPTIVE = {"square": (2, 4, 252 / 81), "line": (4, 6, 414 / 81)}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_one_template_realises_all_81_honest_distributions(shape: Shape) -> None:
-    circuit = template.template(shape, measure=False)
-    table = np.zeros((N_PAIRS, 16))
-    for setting, angles in enumerate(template.parameter_values(shape)):
-        state = Statevector(circuit.assign_parameters(angles))
-        table[setting, template.relabel(shape)[setting]] = state.probabilities([3, 2, 1, 0])
-    np.testing.assert_allclose(table, honest_table(), atol=1e-12)
+from qdevices.ks18.circuits import (
+    PLACES,
+    basis_unitary,
+    measurement_circuit,
+    pair_circuit,
+    state_circuit,
+)
+from qdevices.ks18.game import honest_table
+from qdevices.noise.places import BASIS_GATES, SHARED_PAIR
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_adaptive_circuits_realise_all_81_honest_distributions(shape: Shape) -> None:
-    table = np.zeros((N_PAIRS, 16))
-    for setting in range(N_PAIRS):
-        circuit = feedforward.feedforward_circuit(*divmod(setting, 9), shape)
-        found = probabilities(circuit, ReducedNoise.ideal(4))[0]
-        table[setting, feedforward.relabel(shape)[setting]] = found
-    np.testing.assert_allclose(table, honest_table(), atol=1e-12)
+def test_statevectors_of_all_81_measured_circuits_give_the_honest_table():
+    """A second way, by Qiskit's statevector, through the classical bits of the real circuit."""
+    for setting in range(81):
+        circuit = pair_circuit(*divmod(setting, 9))
+        clbit = {
+            circuit.find_bit(i.qubits[0]).index: circuit.find_bit(i.clbits[0]).index
+            for i in circuit.data
+            if i.operation.name == "measure"
+        }
+        state = Statevector(circuit.remove_final_measurements(inplace=False))
+        for bits, probability in state.probabilities_dict().items():
+            # Qiskit writes qubit 0 last.
+            outcome = sum(int(bits[-1 - qubit]) << clbit[qubit] for qubit in range(4))
+            assert honest_table()[setting, outcome] == pytest.approx(probability, abs=1e-12)
 
 
-def test_the_template_has_four_gates_on_a_square_and_six_on_a_line() -> None:
-    assert count_two_qubit(template.template("square")) == 4
-    assert count_two_qubit(template.template("line")) == 6
+def test_measurement_circuits_are_the_literal_unitaries_up_to_phase():
+    for setting in range(9):
+        circuit = measurement_circuit(setting)
+        assert Operator(circuit).equiv(Operator(basis_unitary(setting)))
+        assert set(circuit.count_ops()) <= set(BASIS_GATES)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_adaptive_circuits_have_the_stated_numbers_of_gates(shape: Shape) -> None:
-    counts = [
-        count_two_qubit(feedforward.feedforward_circuit(*divmod(u, 9), shape))
-        for u in range(N_PAIRS)
-    ]
-    least, most, mean = ADAPTIVE[shape]
-    assert (min(counts), max(counts)) == (least, most)
-    assert np.mean(counts) == pytest.approx(mean)
+def test_literal_measurements_cost_sixteen_cnots_and_the_state_two():
+    assert sum(measurement_circuit(u).count_ops().get("cx", 0) for u in range(9)) == 16
+    assert state_circuit().count_ops()["cx"] == 2
 
 
-def test_bases_one_two_three_and_seven_need_no_gate_when_adaptive() -> None:
-    alice, _ = feedforward.party_plans()
-    assert [u + 1 for u, plan in enumerate(alice) if not plan.entangling] == [1, 2, 3, 7]
+def test_a_marked_circuit_is_the_same_with_places_for_noise():
+    """Every gate that could have an error is at a place that is listed, and so are the marks."""
+    for setting in range(81):
+        bare, marked = (pair_circuit(*divmod(setting, 9), marked=m) for m in (False, True))
+        rest = [step for step in marked.data if step.operation.label != SHARED_PAIR]
+        assert [(s.operation, s.qubits) for s in bare.data] == [
+            (s.operation, s.qubits) for s in rest
+        ]
+        assert len(marked.data) == len(bare.data) + 1
+        for step in marked.data:
+            name = step.operation.label or step.operation.name
+            if name not in ("rz", "measure"):
+                assert tuple(marked.find_bit(q).index for q in step.qubits) in PLACES[name]
 
 
-def test_only_a_party_s_own_bits_choose_its_bases() -> None:
-    for setting in range(N_PAIRS):
-        circuit = feedforward.feedforward_circuit(*divmod(setting, 9))
-        for step in circuit.data:
-            if step.operation.name == "if_else":
-                qubit = circuit.find_bit(step.qubits[0]).index
-                bit = circuit.find_bit(step.operation.condition[0]).index
-                assert qubit // 2 == (3 - bit) // 2
-
-
-def test_couplings_between_the_parties_come_before_everything_that_depends_on_a_setting() -> None:
-    for shape in SHAPES:
-        first = template.template(shape).data
-        parties = [{first_bit._index // 2 for first_bit in s.qubits} for s in first]
-        free = [bool(step.operation.params) for step in first]
-        last_between = max(k for k, party in enumerate(parties) if len(party) == 2)
-        assert not any(free[:last_between])
-
-
-@pytest.mark.parametrize("setting", [-1, 9])
-def test_a_setting_out_of_range_is_refused(setting: int) -> None:
-    with pytest.raises(InputError, match=f"setting index {setting}"):
-        feedforward.feedforward_circuit(0, setting)
+@pytest.mark.parametrize("index", [-1, 9])
+def test_a_setting_out_of_range_is_refused(index):
+    for pair in ((index, 0), (0, index)):
+        with pytest.raises(InputError, match=rf"setting label {index + 1} is outside 1\.\.9"):
+            pair_circuit(*pair)

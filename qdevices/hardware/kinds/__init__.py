@@ -1,0 +1,49 @@
+"""Kinds of backends by the word before the colon of a name, one file each.
+
+A kind opens a backend from what follows the colon, once a process: a `SimulatedBackend`, whose
+exact probabilities are sampled, or a `BackendV2` or `BaseSamplerV2`, which really executes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qdevices.registry import Registry
+
+
+@dataclass(frozen=True)
+class BackendKind:
+    """One kind of backend.
+
+    Attributes:
+        forms: how names of this kind are written, for messages and help texts.
+        open: the backend of an argument, empty if the name has none; raises `InputError` for one
+            that cannot be opened, and for a package that is not installed.
+    """
+
+    forms: str
+    open: Callable[[str], Any]
+
+
+KINDS: Registry[BackendKind] = Registry(
+    "backend kind",
+    {
+        "aer": "qdevices.hardware.kinds.aer:KIND",
+        "fake": "qdevices.hardware.kinds.fake:KIND",
+        "ibm": "qdevices.hardware.kinds.ibm:KIND",
+        "python": "qdevices.hardware.kinds.python:KIND",
+    },
+)
+#: What starts a name that says its kind without a colon.
+SHORT = {"fake_": "fake"}
+
+
+def kind_of(name: str) -> tuple[str, str]:
+    """Kind and argument of a backend's name; the kind may be one that does not exist."""
+    for start, kind in SHORT.items():
+        if name.startswith(start):
+            return kind, name
+    kind, _, argument = name.partition(":")
+    return kind, argument
