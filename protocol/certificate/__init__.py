@@ -13,8 +13,9 @@
 | `worth` | about how many bits a table gives |
 
 Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and the setting
-code and `settings.sv_tree` for the weak source) and, for the closed form, its module: `proof` takes a
-table and potentials from anywhere and decides in whole numbers.  `protocol.search` finds both.
+code and `settings.sv_tree` for the weak source) and, for the closed form, its own module.  `proof`
+takes a table and potentials from anywhere and decides in whole numbers; `protocol.search` finds
+both.
 
 Why the tables beat the closed form of design 4.2. (1) Credits and penalties follow the expected
 noise. (2) The closed form bounds the outcome's probability by the best guess, q^β ≤ g^β, and that
