@@ -27,6 +27,7 @@ from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import reserve, used_bits
 from qdevices.device import TableDevice
 from qdevices.ks18.game import honest_table, with_white_noise
+from tests.protocol.bits import Bits
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +39,6 @@ def plan():
 def stream(plan):
     """The weak bits of a run: settings, extractor, and as many again."""
     return np.random.default_rng(3).integers(0, 2, 2 * plan.source_bits).astype(np.uint8)
-
-
-class Bits:
-    """A source that gives these bits, whatever they are."""
-
-    name = "bits"
-
-    def __init__(self, bits):
-        self._bits, self.asked = bits, 0
-
-    def bits(self, count):
-        found = self._bits[self.asked : self.asked + count]
-        self.asked += count
-        return found
-
-    def expect(self, total):
-        pass
-
-    def claim(self, total):
-        pass
-
-    def word_probabilities(self, width):
-        return None
 
 
 def _played(plan, stream, order="run", **more):
