@@ -12,7 +12,11 @@ class _Kind(DeviceKind):
     name = "aer"
     forms = ("aer", "aer:NOISE")
     help = "a simulator, NOISE such as gate2=1e-3,readout=1e-2"
-    options = TERMS.names
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The terms of noise that there are now."""
+        return TERMS.names
 
 
 KIND = _Kind()

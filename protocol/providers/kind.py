@@ -51,7 +51,6 @@ class ProviderKind:
         help: what they are, a few words.
         device: whether it is a device of this machine, which the local provider plays, so that
             `local:` may stand before its name.
-        options: names of options NAME=VALUE that may stand in its backends' names, after commas.
         in_flight: jobs under way at a time unless the user says otherwise; None for no limit.
         most_executions: executions in one job at most; every run is one.
         patience: with a provider that cannot answer.
@@ -61,10 +60,14 @@ class ProviderKind:
     forms: tuple[str, ...]
     help: str
     device: bool = False
-    options: tuple[str, ...] = ()
     in_flight: int | None = None
     most_executions: int = MOST_EXECUTIONS
     patience: Patience = Patience()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of options NAME=VALUE that may stand in its backends' names, after commas."""
+        return ()
 
     def takes(self, backend: str) -> bool:
         """Whether a backend's name is one of this kind's."""

@@ -10,6 +10,8 @@ from protocol.cli._providers import backend_help, in_flight_help
 from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.providers.kinds import PROVIDERS, find_kind, provider_kind
+from protocol.providers.local_spec import LocalSpec
+from qdevices.noise import TERMS
 from qdevices.variants import MOST_EXECUTIONS
 
 RUN = ("--runs", "12000", "--chunk", "3000", "--soundness", "8", "--seed", "3")
@@ -112,3 +114,9 @@ def test_a_backend_that_nobody_has_is_unknown(backend):
     assert find_kind(backend) is None
     with pytest.raises(InputError, match="is unknown, expected one of local:table"):
         provider_kind(backend)
+
+
+def test_a_term_of_noise_that_was_entered_later_stands_in_a_local_backends_name(monkeypatch):
+    monkeypatch.setitem(TERMS.entries, "bitphase", "tests.strangers.bitphase:TERM")
+    spec = LocalSpec.parse("aer:gate2=1e-3,bitphase=0.1,latency=2")
+    assert (spec.inner, spec.latency) == ("aer:gate2=1e-3,bitphase=0.1", 2.0)
