@@ -11,7 +11,7 @@ import time
 
 from _report import header, seconds
 
-from protocol.certificate.file import _verified as verified_cache
+from protocol.certificate.file import _proved as verified_cache
 from protocol.certificate.file import from_json, to_json
 from protocol.certificate.proof import FACTOR_BITS, verify
 from protocol.certificate.table import TableCertificate
@@ -22,9 +22,9 @@ from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
 from protocol.search.values import guessing_probability
 from protocol.settings.code import _rho as ratio_cache
-from protocol.settings.code import compact_code, default_code, joint_code
+from protocol.settings.ks18 import compact_code, default_code, joint_code
 from qdevices.aer import behaviour as simulated
-from qdevices.ks18.game import honest_table, pair_label, with_white_noise
+from qdevices.ks18.game import KS18
 from qdevices.noise import NoiseSpec
 from tests.protocol.plans import closed_form_plan, plan_for
 
@@ -33,8 +33,8 @@ def guesses() -> None:
     print("\nguessing probability, full no-signalling adversary (seconds in brackets)")
     gates = simulated(NoiseSpec.parse("gate2=1e-2,gate1=1e-3,readout=1e-2"))
     tables = {
-        "ideal": honest_table(),
-        "white=0.01": with_white_noise(honest_table(), 0.01),
+        "ideal": KS18.honest,
+        "white=0.01": KS18.noisy(0.01),
         "gates 1e-2": gates,
     }
     print(f"{'u0':>6}" + "".join(f"{name:>22}" for name in tables))
@@ -42,9 +42,9 @@ def guesses() -> None:
         cells = []
         for table in tables.values():
             start = time.perf_counter()
-            value = guessing_probability(table, setting)
+            value = guessing_probability(table, setting, KS18)
             cells.append(f"{value:.6f} ({time.perf_counter() - start:.2f})")
-        print(f"{pair_label(setting):>6}" + "".join(f"{cell:>22}" for cell in cells))
+        print(f"{KS18.pair_label(setting):>6}" + "".join(f"{cell:>22}" for cell in cells))
 
 
 def rates() -> None:
@@ -53,16 +53,14 @@ def rates() -> None:
 
     for setting in (0, 1, 2):
         code, beta = default_code(setting), 1 << 10
-        table, proof = prove_tight(
-            best_table(code, 0.0, honest_table(), beta, FINAL_GRID), FINAL_GRID
-        )
+        table, proof = prove_tight(best_table(code, 0.0, KS18.honest, beta, FINAL_GRID), FINAL_GRID)
         verify(table, proof)
         settings = code.probabilities()
         logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
-        score = float((settings[:, None] * honest_table() * logs).sum())
+        score = float((settings[:, None] * KS18.honest * logs).sum())
         rate = score / settings[setting] * 2**20 / beta
-        allowed = -math.log2(guessing_probability(honest_table(), setting))
-        print(f"{pair_label(setting):>6}  {rate:.4f}  {allowed:.4f}  {rate / allowed:6.1%}")
+        allowed = -math.log2(guessing_probability(KS18.honest, setting, KS18))
+        print(f"{KS18.pair_label(setting):>6}  {rate:.4f}  {allowed:.4f}  {rate / allowed:6.1%}")
 
 
 def outputs() -> None:
@@ -79,7 +77,7 @@ def outputs() -> None:
         (10**8, 0.1, 0.01),
         (10**9, 0.2, 0.0001),
     ):
-        behaviour = with_white_noise(honest_table(), white)
+        behaviour = KS18.noisy(white)
         closed = closed_form_plan(runs, epsilon, behaviour, default_code()).output_bits
         shipped = best_plan(Request(runs, epsilon, behaviour)).output_bits
         cells = []
@@ -106,13 +104,13 @@ def tolerance() -> None:
         ("best shipped certificate", "best", None),
     ):
         _, largest = nearest_feasible(
-            Request(10**8, 0.1, honest_table(), certificate=choice, code=code)
+            Request(10**8, 0.1, KS18.honest, certificate=choice, code=code)
         )
         print(f"{name:>30}  {100 * (largest or 0):.3g} %")
 
 
 def times() -> None:
-    behaviour = with_white_noise(honest_table(), 0.01)
+    behaviour = KS18.noisy(0.01)
     table = best_table(joint_code(), 0.01, behaviour, 1 << 17, FINAL_GRID)
     certificate = TableCertificate(*prove_tight(table, FINAL_GRID), {})
     data = to_json(certificate)

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from protocol.diagnose.signs import count_runs, diagnose, diagnose_counts
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 Bytes = NDArray[np.uint8]
 Where = Callable[[Bytes], NDArray[np.bool_]]
 N = 1_000_000
 TRIALS = 40
-DEVICE = TableDevice(with_white_noise(honest_table(), 0.001))
+DEVICE = TableDevice(KS18.noisy(0.001), KS18)
 
 PLANTS: tuple[tuple[str, Where, tuple[float, ...]], ...] = (
     ("Bob at his starred setting", lambda u: u % 9 == 2, (0.003, 0.005, 0.01)),
@@ -51,7 +51,7 @@ def planted(settings: Bytes, outcomes: Bytes, where: Where, shift: float, seed: 
 def false_alarms() -> None:
     print(f"\n{'clean data, runs':<24}{'trials':>8}{'alarms':>8}   95 % interval of the rate")
     for runs, trials in ((1_000, 2000), (20_000, 1000), (N, 100)):
-        alarms = sum(bool(diagnose(*clean(runs, 10_000 + s)).signs) for s in range(trials))
+        alarms = sum(bool(diagnose(*clean(runs, 10_000 + s), KS18).signs) for s in range(trials))
         low, high = binomtest(alarms, trials).proportion_ci()
         print(f"{runs:<24,}{trials:>8}{alarms:>8}   {low:.4f} to {high:.4f}")
 
@@ -63,11 +63,11 @@ def power() -> None:
         for shift in shifts:
             found = right = 0
             for seed, (u, x) in enumerate(data):
-                diagnosis = diagnose(u, planted(u, x, where, shift, 30_000 + seed))
+                diagnosis = diagnose(u, planted(u, x, where, shift, 30_000 + seed), KS18)
                 found += diagnosis.signalling
                 right += all(s.party == "Alice" for s in diagnosis.signs if s.signalling)
             print(f"  {name:<38}{shift:>8}{found / TRIALS:>8.2f}   right party {right}/{TRIALS}")
-    best, median, worst = diagnose(*data[0]).detectable or (0.0, 0.0, 0.0)
+    best, median, worst = diagnose(*data[0], KS18).detectable or (0.0, 0.0, 0.0)
     print(f"  predicted for 0.9 at one pair: {best:.4f} (most runs), {median:.4f}, {worst:.4f}")
     drift(data)
 
@@ -82,7 +82,7 @@ def drift(data: list[tuple[Bytes, Bytes]]) -> None:
         found = own = 0
         for seed, (u, x) in enumerate(data):
             chance = np.random.default_rng(30_000 + seed).random(N) < 4 * shift * rising
-            signs = diagnose(u, x + np.uint8(4) * ((x < 4) & chance)).signs
+            signs = diagnose(u, x + np.uint8(4) * ((x < 4) & chance), KS18).signs
             found += any(not s.signalling for s in signs)
             own += any(not s.signalling and s.party is not None for s in signs)
         print(f"  {shift:<46}{found / TRIALS:>8.2f}{own / TRIALS:>11.2f}")
@@ -91,16 +91,15 @@ def drift(data: list[tuple[Bytes, Bytes]]) -> None:
 def main() -> None:
     header("numpy", "scipy")
     u, x = clean(N, 1)
-    counts = count_runs(u, x)
+    counts = count_runs(u, x, KS18)
     print(f"\n{'seconds':<40}{'min':>8} {'median':>8} {'max':>8}")
-    print(f"{'diagnose, 10^6 runs':<40}{spread(seconds(lambda: diagnose(u, x)))}")
-    print(f"{'of it the counting':<40}{spread(seconds(lambda: count_runs(u, x)))}")
+    print(f"{'diagnose, 10^6 runs':<40}{spread(seconds(lambda: diagnose(u, x, KS18)))}")
+    print(f"{'of it the counting':<40}{spread(seconds(lambda: count_runs(u, x, KS18)))}")
     u100, x100 = np.tile(u, 100), np.tile(x, 100)
-    print(
-        f"{'diagnose, 10^8 runs in memory':<40}{spread(seconds(lambda: diagnose(u100, x100), 2))}"
-    )
+    many_runs = seconds(lambda: diagnose(u100, x100, KS18), 2)
+    print(f"{'diagnose, 10^8 runs in memory':<40}{spread(many_runs)}")
     many = 100 * counts
-    print(f"{'of it the tests':<40}{spread(seconds(lambda: diagnose_counts(many), 2))}")
+    print(f"{'of it the tests':<40}{spread(seconds(lambda: diagnose_counts(many, KS18), 2))}")
     false_alarms()
     power()
 

@@ -14,11 +14,11 @@ from _report import header, seconds, spread
 
 from protocol.run.play import extract
 from protocol.run.tally import Tally
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.aer import behaviour
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 from qdevices.noise import NoiseSpec
 from tests.protocol.plans import closed_form_plan
 
@@ -33,14 +33,14 @@ FIGURES = (  # ε, white noise, expected bits of design 4.4 at n = 10⁶, σ = 6
 
 def parts() -> None:
     code, rng = default_code(), np.random.default_rng(1)
-    table = with_white_noise(honest_table(), 0.001)
+    table = KS18.noisy(0.001)
     plan = closed_form_plan(1_000_000, 0.01, table, code)
-    source, device = UniformSource(rng), TableDevice(table)
+    source, device = UniformSource(rng), TableDevice(table, KS18)
     bits = source.bits(plan.settings_bits)
     settings = code.decode(bits)
     outcomes = device.sample(settings, rng)
     weak = source.bits(plan.extractor.source1_bits)
-    tally = Tally(code.starred, plan.capacity)
+    tally = Tally(code, plan.capacity)
     tally.add(settings, outcomes)
     for name, function in (
         ("exact behaviour by Aer, 81 circuits", lambda: behaviour(NoiseSpec(white=0.001))),
@@ -48,7 +48,7 @@ def parts() -> None:
         ("weak bits", lambda: source.bits(plan.settings_bits)),
         ("settings", lambda: code.decode(bits)),
         ("outcomes", lambda: device.sample(settings, rng)),
-        ("tally", lambda: Tally(code.starred, plan.capacity).add(settings, outcomes)),
+        ("tally", lambda: Tally(code, plan.capacity).add(settings, outcomes)),
         ("extraction", lambda: extract(plan, tally, weak)),
     ):
         print(f"{name:<40}{spread(seconds(function))}")
@@ -69,7 +69,7 @@ def main() -> None:
     print("\nplanned output at n = 10^6, soundness 2^-64, completeness 0.99, closed form")
     print(f"{'epsilon':>8} {'white':>8} {'planned':>8} {'design 4.4':>11}")
     for epsilon, white, figure in FIGURES:
-        table = with_white_noise(honest_table(), white)
+        table = KS18.noisy(white)
         plan = closed_form_plan(1_000_000, epsilon, table, default_code())
         print(f"{epsilon:>8} {white:>8} {plan.output_bits:>8} {figure:>11}")
 

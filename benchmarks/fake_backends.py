@@ -31,7 +31,7 @@ from protocol.plan.choose import best_plan
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target
 from qdevices.hardware.figures import white_noise_equivalent
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 
 BACKENDS = (
@@ -83,7 +83,7 @@ def certifiable(behaviour: NDArray[np.float64]) -> dict[int, float | None]:
 
 def tolerated_white_noise(runs: int) -> float | None:
     """Largest white noise with which fair bits certify something."""
-    return largest(lambda w: certifies(runs, 0.0, with_white_noise(honest_table(), w)), 0.3)
+    return largest(lambda w: certifies(runs, 0.0, KS18.noisy(w)), 0.3)
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:

@@ -18,10 +18,10 @@ import numpy as np
 from _report import header
 
 from protocol.certificate.file import read, to_json
-from protocol.certificate.proof import MOST_BETA, MOST_CASES, MOST_POINTS
+from protocol.certificate.proof import MOST_BETA, MOST_POINTS, most_cases
 from protocol.errors import InputError
 from protocol.settings.code import MAX_BITS_PER_RUN, SettingCode
-from qdevices.ks18.game import N_PAIRS, STARRED_SETTING
+from qdevices.ks18.game import KS18, STARRED_SETTING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -47,15 +47,15 @@ FILES = 10
 def slow() -> None:
     """The most work that a file can ask for: 2^16 words, 64 points, no symmetry, all to be read."""
     rng = np.random.default_rng(SEED)
-    words = tuple(rng.integers(0, N_PAIRS, 1 << MAX_BITS_PER_RUN).tolist())
-    code = SettingCode("slow", (STARRED_SETTING, *words[1:]))
-    factors = rng.integers(0, ONE, (N_PAIRS, 16))
+    words = tuple(rng.integers(0, KS18.n_pairs, 1 << MAX_BITS_PER_RUN).tolist())
+    code = SettingCode("slow", (STARRED_SETTING, *words[1:]), STARRED_SETTING, KS18)
+    factors = rng.integers(0, ONE, (KS18.n_pairs, 16))
     grid = (*range(1, 2 * MOST_POINTS - 2, 2), 1024)
-    whole = rng.integers(-(1 << 50), 1 << 50, (MOST_CASES, 9, 4, 9))
+    whole = rng.integers(-(1 << 50), 1 << 50, (most_cases(KS18), 9, 4, 9))
     whole[..., -1] -= whole.sum(axis=-1)
-    alice = whole.transpose(0, 1, 3, 2).reshape(MOST_CASES, 324)
+    alice = whole.transpose(0, 1, 3, 2).reshape(most_cases(KS18), 324)
     potentials = np.concatenate([alice, np.zeros_like(alice)], axis=1)
-    alpha = np.zeros(MOST_CASES, dtype=np.int64)
+    alpha = np.zeros(most_cases(KS18), dtype=np.int64)
     hostile = Hostile("slow", code, 0.3, MOST_BETA, factors, grid, potentials, alpha)
     data = to_json(hostile)
     with tempfile.TemporaryDirectory() as folder:

@@ -14,8 +14,8 @@ import protocol.certificate
 from protocol.certificate.file import write
 from protocol.request import Request
 from protocol.search.optimise import optimise, optimised_certificate
-from protocol.settings.code import CODES
-from qdevices.ks18.game import honest_table, with_white_noise
+from protocol.settings.ks18 import CODES
+from qdevices.ks18.game import KS18
 
 FOLDER = Path(protocol.certificate.__file__).parent / "data" / "shipped"
 _QUIET = (1e-4, 1e-3, 1e-2)
@@ -60,7 +60,7 @@ def main() -> None:
                 if path.exists():
                     continue
                 for runs in (10**7, 10**9):  # the second where the first gives nothing
-                    behaviour = with_white_noise(honest_table(), noise)
+                    behaviour = KS18.noisy(noise)
                     found = optimise(Request(runs, epsilon, behaviour), CODES[name]())
                     if found is not None:
                         break

@@ -24,8 +24,9 @@ from protocol.search.optimise import SEARCH_GRID, largest_noise
 from protocol.search.polytope import LinearProgramError
 from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
-from protocol.settings.code import CANDIDATE_CODES, SettingCode, default_code
-from qdevices.ks18.game import honest_table, with_white_noise
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import CANDIDATE_CODES, default_code
+from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan, plan_for
 
 EPSILONS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2)
@@ -53,13 +54,13 @@ def closed_edges(epsilon: float) -> list[float | None]:
 
     def finite(runs: int) -> Callable[[float], bool]:
         def works(noise: float) -> bool:
-            behaviour = with_white_noise(honest_table(), noise)
+            behaviour = KS18.noisy(noise)
             return closed_form_plan(runs, epsilon, behaviour, code).output_bits > 0
 
         return works
 
     def infinite(noise: float) -> bool:
-        return float((joint * with_white_noise(honest_table(), noise) * table).sum()) > 0
+        return float((joint * KS18.noisy(noise) * table).sum()) > 0
 
     return [*(edge(finite(runs)) for runs in RUNS), edge(infinite)]
 
@@ -67,7 +68,7 @@ def closed_edges(epsilon: float) -> list[float | None]:
 def family(code: SettingCode, epsilon: float, limit: float) -> list[Table]:
     made = []
     for fraction in FRACTIONS:
-        behaviour = with_white_noise(honest_table(), fraction * limit)
+        behaviour = KS18.noisy(fraction * limit)
         for octave in OCTAVES:
             try:
                 beta = 1 << (BETA_BITS - octave)
@@ -85,14 +86,14 @@ def unproved(table: Table) -> ScoreCertificate:
 
 def reached(runs: int, certificate: ScoreCertificate) -> float | None:
     def works(noise: float) -> bool:
-        behaviour = with_white_noise(honest_table(), noise)
+        behaviour = KS18.noisy(noise)
         return plan_for(runs, behaviour, certificate).output_bits > 0
 
     return edge(works)
 
 
 def optimised_edges(code: SettingCode, epsilon: float) -> list[float | None]:
-    limit = largest_noise(Request(None, epsilon, honest_table()), [code], precision=0.02)
+    limit = largest_noise(Request(None, epsilon, KS18.honest), [code], precision=0.02)
     tables = [] if limit is None else family(code, epsilon, limit)
     edges: list[float | None] = []
     for runs in RUNS:

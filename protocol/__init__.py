@@ -2,11 +2,12 @@
 
     >>> import numpy as np
     >>> import protocol, qdevices
-    >>> table = qdevices.with_white_noise(qdevices.honest_table(), 0.001)
+    >>> game = qdevices.KS18
+    >>> table = game.noisy(0.001)
     >>> plan = protocol.best_plan(protocol.Request(runs=100_000, epsilon=0.01, behaviour=table))
     >>> rng = np.random.default_rng(1)
     >>> source = protocol.open_source("uniform", 0.01, rng, plan.code)
-    >>> result = protocol.execute(plan, qdevices.TableDevice(table), source, rng)
+    >>> result = protocol.execute(plan, qdevices.TableDevice(table, game), source, rng)
     >>> result.verdict.accepted and len(result.output) == plan.output_bits
     True
 

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protocol.documents.fields import digest
+from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
-from protocol.settings.code import SettingCode, check_epsilon
-from qdevices.ks18.game import N_JOINT, N_PAIRS
+from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.game import GAMES, Game
 
 #: Most runs of a plan.
 MOST_RUNS = 10**9
-#: Bits that one run's outcome pair takes, and so the most min-entropy that it can have.
-BITS_PER_OUTCOME = 4
 #: Ways to choose a certificate, beside the name of a kind and a certificate itself.
 BEST, OPTIMISED = "best", "optimised"
 #: How far a behaviour's rows may be from normalised.
@@ -56,7 +56,7 @@ class Request:
     Attributes:
         runs: n; None for n → ∞, which has rates but no plan.
         epsilon: ε of the source, for settings and extractor alike.
-        behaviour: P(x|u) expected of the device, (81, 16), a read-only copy.
+        behaviour: P(x|u) expected of the device, (pairs, joint), a read-only copy.
         soundness: σ; output and ideal output may differ by at most 2^−σ.
         completeness: wanted probability that a device as expected is accepted.
         certificate: "best" of all that are at hand; "optimised", made now for just this request
@@ -88,11 +88,11 @@ class Request:
             put(self, name, _number(name, getattr(self, name)))
         if self.runs is not None:
             put(self, "runs", check_count("runs", self.runs))
-        check_demands(self.runs, self.soundness, self.completeness)
-        put(self, "behaviour", _behaviour(self.behaviour))
         EXTRACTORS[self.extractor]
         if self.code is not None and not isinstance(self.code, SettingCode):
             raise InputError(f"code is {self.code!r:.60}, expected a SettingCode or None")
+        check_demands(self.runs, self.soundness, self.completeness, self.game)
+        put(self, "behaviour", _behaviour(self.behaviour, self.game))
         if not isinstance(self.certificate, str):
             self._check_certificate(self.certificate)
         if self.word_probabilities is not None:
@@ -119,6 +119,15 @@ class Request:
         return words
 
     @property
+    def game(self) -> Game:
+        """That of the code or certificate asked for; the first game if it is of neither."""
+        if self.code is not None:
+            return self.code.game
+        return (
+            GAMES[FIRST_GAME] if isinstance(self.certificate, str) else self.certificate.code.game
+        )
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that is asked, 64 hexadecimal digits; names of codes do not count."""
         found: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -129,6 +138,8 @@ class Request:
             found["certificate"] = {"sha256": self.certificate.digest}
         if self.code is not None:
             found["code"] = [list(self.code.words), self.code.starred]
+        if self.game != GAMES[FIRST_GAME]:
+            found["game"] = self.game.name
         return digest(found)
 
     def __eq__(self, other: object) -> bool:
@@ -140,7 +151,7 @@ class Request:
 
 def same_code(a: SettingCode, b: SettingCode) -> bool:
     """Whether two codes choose the same settings, whatever they are called."""
-    return a.words == b.words and a.starred == b.starred
+    return a.words == b.words and a.starred == b.starred and a.game == b.game
 
 
 def check_covered(certificate: Chosen, epsilon: float) -> None:
@@ -169,8 +180,10 @@ def check_count(name: str, value: Any) -> int:
     return int(value)
 
 
-def check_demands(runs: int | None, soundness: float, completeness: float) -> None:
-    """Check n (None for n → ∞), σ and the completeness.
+def check_demands(
+    runs: int | None, soundness: float, completeness: float, game: Game | None = None
+) -> None:
+    """Check n (None for n → ∞), σ and the completeness for a game, the first one unless given.
 
     Raises:
         InputError: a value out of range, or σ beyond what n runs could give on any device.
@@ -181,11 +194,12 @@ def check_demands(runs: int | None, soundness: float, completeness: float) -> No
         raise InputError(f"completeness {completeness} is outside (0, 1)")
     if not 0 < soundness < math.inf:
         raise InputError(f"soundness {soundness} is not positive (it is σ of 2^−σ)")
-    # An extractor needs k₂ > 2·log₂(1/ξ) ≥ 2(σ+3), and four bits a run are all that there are.
-    if runs is not None and not 2 * (soundness + 3) < BITS_PER_OUTCOME * runs:
+    # An extractor needs k₂ > 2·log₂(1/ξ) ≥ 2(σ+3), and an outcome's bits are all that there are.
+    bits = (game or GAMES[FIRST_GAME]).outcome_bits
+    if runs is not None and not 2 * (soundness + 3) < bits * runs:
         raise InputError(
             f"soundness {soundness} can never be met: {runs} runs have at most "
-            f"{BITS_PER_OUTCOME * runs} bits of min-entropy, "
+            f"{bits * runs} bits of min-entropy, "
             f"2(σ+3) = {2 * (soundness + 3):g} are needed"
         )
 
@@ -196,11 +210,11 @@ def _number(name: str, value: Any) -> float:
     return float(value) + 0.0
 
 
-def _behaviour(given: ArrayLike) -> NDArray[np.float64]:
+def _behaviour(given: ArrayLike, game: Game) -> NDArray[np.float64]:
     """A read-only copy of P(x|u), normalised; it may signal, as processors do."""
     table = np.array(given, dtype=np.float64)
-    if table.shape != (N_PAIRS, N_JOINT):
-        raise InputError(f"behaviour has shape {table.shape}, expected {(N_PAIRS, N_JOINT)}")
+    if table.shape != game.shape:
+        raise InputError(f"behaviour has shape {table.shape}, expected {game.shape}")
     off = ~((table >= -_ROUNDING) & (table <= 1 + _ROUNDING))
     if off.any():
         u, x = (int(i) for i in np.argwhere(off)[0])

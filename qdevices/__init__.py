@@ -3,9 +3,9 @@
 The names below are what a user needs.  `NoiseSpec` says how noisy the simulated laboratory is,
 `expected_behaviour` what it then does and `open_device` which device to play with (`DEVICES` has
 their names); a `Device` answers settings with outcomes, `TableDevice` from any behaviour and
-`ReplayDevice` from a record.  `honest_table`, `with_white_noise` and `losing_table` are the
-game's own tables.  `open_backend`, `run_chunk` and `reported_behaviour` are for processors.  All
-are imported when they are first used, Qiskit only by those that simulate or compile.
+`ReplayDevice` from a record.  `KS18` is the game that ships, a `Game` with its tables and labels;
+`GAMES` has games by name.  `open_backend`, `run_chunk` and `reported_behaviour` are for processors.
+All are imported when they are first used, Qiskit only by those that simulate or compile.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qdevices.device import Device, ReplayDevice, TableDevice, check_behaviour
+    from qdevices.device import Device, ReplayDevice, TableDevice
     from qdevices.errors import InputError, KsampError
+    from qdevices.game import GAMES, Game, check_behaviour
     from qdevices.hardware.backends import reported_behaviour, run_chunk
     from qdevices.hardware.catalogue import open_backend
-    from qdevices.ks18.game import honest_table, losing_table, with_white_noise
+    from qdevices.ks18.game import KS18
     from qdevices.laboratory import DEVICES, expected_behaviour, open_device
     from qdevices.noise.spec import NoiseSpec
 
 __all__ = [
     "DEVICES",
+    "GAMES",
+    "KS18",
     "Device",
+    "Game",
     "InputError",
     "KsampError",
     "NoiseSpec",
@@ -32,33 +36,30 @@ __all__ = [
     "TableDevice",
     "check_behaviour",
     "expected_behaviour",
-    "honest_table",
-    "losing_table",
     "open_backend",
     "open_device",
     "reported_behaviour",
     "run_chunk",
-    "with_white_noise",
 ]
 
 #: Where each name is at home.
 _PLACES = {
     "DEVICES": "qdevices.laboratory",
+    "GAMES": "qdevices.game",
+    "Game": "qdevices.game",
+    "KS18": "qdevices.ks18.game",
     "Device": "qdevices.device",
     "InputError": "qdevices.errors",
     "KsampError": "qdevices.errors",
     "NoiseSpec": "qdevices.noise.spec",
     "ReplayDevice": "qdevices.device",
     "TableDevice": "qdevices.device",
-    "check_behaviour": "qdevices.device",
+    "check_behaviour": "qdevices.game",
     "expected_behaviour": "qdevices.laboratory",
-    "honest_table": "qdevices.ks18.game",
-    "losing_table": "qdevices.ks18.game",
     "open_backend": "qdevices.hardware.catalogue",
     "open_device": "qdevices.laboratory",
     "reported_behaviour": "qdevices.hardware.backends",
     "run_chunk": "qdevices.hardware.backends",
-    "with_white_noise": "qdevices.ks18.game",
 }
 
 

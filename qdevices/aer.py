@@ -18,7 +18,7 @@ from qiskit_aer import AerSimulator
 
 from qdevices.device import TableDevice
 from qdevices.ks18.circuits import PLACES, pair_circuit
-from qdevices.ks18.game import N_PAIRS, N_SETTINGS
+from qdevices.ks18.game import KS18
 from qdevices.noise.places import BASIS_GATES
 from qdevices.noise.reduced import noise_on
 from qdevices.noise.spec import NoiseSpec
@@ -45,19 +45,19 @@ def behaviour(noise: NoiseSpec) -> NDArray[np.float64]:
     """
     simulator = AerSimulator(method="density_matrix", noise_model=noise_model(noise))
     circuits = []
-    for setting in range(N_PAIRS):
-        circuit = pair_circuit(*divmod(setting, N_SETTINGS), measure=False, marked=True)
+    for setting in range(KS18.n_pairs):
+        circuit = pair_circuit(*KS18.split(setting), measure=False, marked=True)
         # Reversed, so that index 8·q0 + 4·q1 + 2·q2 + q3 is the outcome 4x1+x2.
         circuit.save_probabilities([3, 2, 1, 0])
         circuits.append(circuit)
     result = simulator.run(circuits, shots=1).result()
-    table = np.array([result.data(i)["probabilities"] for i in range(N_PAIRS)])
+    table = np.array([result.data(i)["probabilities"] for i in range(KS18.n_pairs)])
     return np.asarray(table @ readout_matrix(noise_on(noise, PLACES).readout))
 
 
 def aer_device(noise: NoiseSpec) -> TableDevice:
     """The device that samples the exact noisy table; fast, memoryless."""
-    return TableDevice(behaviour(noise))
+    return TableDevice(behaviour(noise), KS18)
 
 
 class AerShotsDevice:
@@ -76,7 +76,7 @@ class AerShotsDevice:
         outcomes = np.empty(len(settings), dtype=np.uint8)
         for setting in np.unique(settings):
             runs = np.flatnonzero(settings == setting)
-            circuit = pair_circuit(*divmod(int(setting), N_SETTINGS), marked=True)
+            circuit = pair_circuit(*KS18.split(int(setting)), marked=True)
             job = self._simulator.run(
                 circuit, shots=len(runs), memory=True, seed_simulator=int(rng.integers(2**62))
             )

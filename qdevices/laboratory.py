@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdevices.device import Device, TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 from qdevices.noise.spec import NoiseSpec
 from qdevices.registry import Registry
 
@@ -32,7 +32,7 @@ def table_device(noise: NoiseSpec) -> TableDevice:
     """The device that samples the exact noisy table; fast, memoryless."""
     if set(noise) <= {"white"}:
         # The same numbers without a simulator, which takes seconds to get going.
-        return TableDevice(with_white_noise(honest_table(), noise["white"]))
+        return TableDevice(KS18.noisy(noise["white"]), KS18)
     from qdevices.aer import aer_device
 
     return aer_device(noise)

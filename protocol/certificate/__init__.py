@@ -2,20 +2,22 @@
 
 | module | what it does |
 |---|---|
-| `score` | what a score certificate is, whatever its kind |
-| `kinds` | the kinds: `closed_form`, and `table`, which stands on a table and its proof |
-| `proof` | the theorem, the cases, and the exact check that tables rest on |
-| `potentials` | weak duality: marginal potentials are the whole dual vector |
-| `groups` | which symmetries a programme's data leave |
-| `file` | certificates as documents, proved whenever they are read |
+| `score` | what a certificate is, and what its score is worth |
+| `kinds` | the kinds of certificates, by name |
+| `closed_form` | the kind that is one formula, for the 18-ray game alone |
+| `table` | the kind that is a table with a proof, for any game |
+| `proof` | the theorem, the cases, and the exact check that everything rests on |
+| `potentials` | weak duality: the marginal potentials are the whole dual vector |
+| `groups` | which symmetries of the game a programme's data leave |
+| `worth` | what a table is worth, about |
+| `file` | certificates as documents, verified whenever they are read |
 | `check` | whether a certificate object is what was proved |
 | `shipped` | certificates that come with the package |
-| `worth` | about how many bits a table gives |
 
-Only `proof` has to be believed (with what it stands on: `groups`, `potentials`, and the setting
-code and `settings.sv_tree` for the weak source) and, for the closed form, its own module.  `proof`
-takes a table and potentials from anywhere and decides in whole numbers; `protocol.search` finds
-both.
+Of a table only `proof` has to be believed, with what it stands on: `groups` and `potentials`,
+`settings.code` and `settings.sv_tree` for the weak source, and `qdevices.game` for the shape of the
+game and for its symmetries being relabellings.  It takes a table and potentials from anywhere
+(`protocol.search` finds them) and decides in whole numbers.
 
 Why the tables beat the closed form of design 4.2. (1) Credits and penalties follow the expected
 noise. (2) The closed form bounds the outcome's probability by the best guess, q^β ≤ g^β, and that

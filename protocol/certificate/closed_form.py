@@ -36,15 +36,11 @@ from protocol.certificate.worth import estimated_output
 from protocol.documents.fields import Fields
 from protocol.errors import InputError
 from protocol.request import Request
-from protocol.settings.code import SettingCode, check_epsilon, default_code
-from qdevices.ks18.game import (
-    N_JOINT,
-    N_PAIRS,
-    STARRED_SETTING,
-    losing_table,
-    pair_label,
-    starred_outcomes,
-)
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import default_code
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.game import Game
+from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
 
 #: Coefficients of (LP): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
 S = 1 / 5
@@ -56,14 +52,14 @@ class ClosedForm(ScoreCertificate):
     """The closed form for a setting code, an ε and a β.
 
     Attributes:
-        code: with the starred pair (1,3), for which alone (LP) holds with these numbers, and a
-            word for every pair.
+        code: of this game, with the starred pair (1,3), for which alone (LP) holds with these
+            numbers, and a word for every pair.
         epsilon: of the sources, in [0, ½).
         beta: in (0, `beta_limit`).
 
     Raises:
-        InputError: another starred pair, a code without a word for some pair, or a number out of
-            range.
+        InputError: another game or starred pair, a code without a word for some pair, or a number
+            out of range.
     """
 
     kind = "closed-form"
@@ -95,9 +91,9 @@ class ClosedForm(ScoreCertificate):
         return {"code": self.code.to_json(), "epsilon": self.epsilon, "beta": self.beta}
 
     @classmethod
-    def from_content(cls, fields: Fields) -> ClosedForm:
+    def from_content(cls, fields: Fields, game: Game) -> ClosedForm:
         """Inverse of `content`."""
-        code = SettingCode.from_json(fields.object("code"))
+        code = SettingCode.from_json(fields.object("code"), game)
         epsilon, beta = fields.number("epsilon", 0, 0.5), fields.number("beta", 0, 1)
         fields.done()
         return cls(code, epsilon, beta)
@@ -117,9 +113,9 @@ class ClosedForm(ScoreCertificate):
 
 def _log2_factors(code: SettingCode, epsilon: float, beta: float) -> NDArray[np.float64]:
     floor, rho = 1 - beta * C, code.rho(epsilon)
-    factors = np.zeros((N_PAIRS, N_JOINT))
+    factors = np.zeros(KS18.shape)
     penalty = np.log1p(-beta * floor * C * rho) / np.log(2)
-    factors[:] = np.where(losing_table(), penalty[:, None], 0.0)
+    factors[:] = np.where(KS18.losing, penalty[:, None], 0.0)
     factors[STARRED_SETTING, starred_outcomes()] = np.log1p(beta * floor * S) / np.log(2)
     factors.setflags(write=False)
     return factors
@@ -131,16 +127,22 @@ def check_code(code: SettingCode) -> None:
     Raises:
         InputError: it does not.
     """
-    if code.starred != STARRED_SETTING:
+    if code.game != KS18:
         raise InputError(
-            f"the closed-form certificate needs the starred pair {pair_label(STARRED_SETTING)}, "
-            f"code {code.name!r} has {pair_label(code.starred)}"
+            f"the closed-form certificate is for game {KS18.name!r}, code {code.name!r} is for "
+            f"game {code.game.name!r}"
+        )
+    if code.starred != STARRED_SETTING:
+        needed, found = KS18.pair_label(STARRED_SETTING), KS18.pair_label(code.starred)
+        raise InputError(
+            f"the closed-form certificate needs the starred pair {needed}, "
+            f"code {code.name!r} has {found}"
         )
     if not code.settings_used.all():
         missing = int(np.flatnonzero(~code.settings_used)[0])
         raise InputError(
             f"the closed-form certificate tests all 81 pairs, code {code.name!r} has no word "
-            f"for pair {pair_label(missing)}"
+            f"for pair {KS18.pair_label(missing)}"
         )
 
 

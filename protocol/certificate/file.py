@@ -17,21 +17,23 @@ from protocol.documents.fields import Fields, canonical, parse_json, printable
 from protocol.documents.files import read_json
 from protocol.documents.format import FIRST_GAME, Format
 from protocol.errors import InputError
+from qdevices.game import GAMES
 
 FORMAT = Format("ksamp-certificate", "certificate")
 
 
 def to_json(certificate: ScoreCertificate) -> dict[str, Any]:
     """The document of a certificate."""
-    return FORMAT.seal({"kind": certificate.kind, **certificate.content()}, FIRST_GAME)
+    content = {"kind": certificate.kind, **certificate.content()}
+    return FORMAT.seal(content, certificate.code.game.name)
 
 
 def from_json(data: Any) -> ScoreCertificate:
     """Inverse of `to_json`; the certificate is proved again.
 
     Raises:
-        InputError: another format or version, missing, unusable or unknown entries, an edited
-            document, or a certificate that does not hold, with the reason.
+        InputError: another format or version, an unknown game, missing, unusable or unknown
+            entries, an edited document, or a certificate that does not hold, with the reason.
     """
     if not isinstance(data, Mapping):
         raise InputError(f"the certificate is {printable(data, 40)}, expected a JSON object")
@@ -48,11 +50,12 @@ def _proved(text: bytes) -> ScoreCertificate:
     # digested is read, so nothing that looks the same in two places can differ between them.
     data = parse_json(text, "the certificate")
     if "format" in data:
-        fields = FORMAT.open(data).fields
+        opened = FORMAT.open(data)
+        fields, game = opened.fields, GAMES[opened.game]
     else:  # the closed form, as plans of version 2.0 hold it
-        fields = Fields(data, "the certificate")
+        fields, game = Fields(data, "the certificate"), GAMES[FIRST_GAME]
         fields.choice("kind", "closed-form")
-    return KINDS[fields.choice("kind", *KINDS)].from_content(fields)
+    return KINDS[fields.choice("kind", *KINDS)].from_content(fields, game)
 
 
 def write(certificate: ScoreCertificate, path: str | Path, *, overwrite: bool = False) -> None:
@@ -62,7 +65,7 @@ def write(certificate: ScoreCertificate, path: str | Path, *, overwrite: bool = 
         InputError: the file exists (unless `overwrite`) or cannot be written.
     """
     content = {"kind": certificate.kind, **certificate.content()}
-    FORMAT.write(path, content, FIRST_GAME, overwrite=overwrite)
+    FORMAT.write(path, content, certificate.code.game.name, overwrite=overwrite)
 
 
 def read(path: str | Path) -> ScoreCertificate:

@@ -7,80 +7,102 @@ on the other party's setting.  Hence for every table c(x,u)
     Σ_{x,u} c(x,u) P(x|u)  ≤  Σ_u max_x [c(x,u) − a(u,x1) − b(u,x2)],             (weak duality)
 
 and by strong duality some a, b reach the maximum.  Rounding a and b keeps the bound valid as long
-as the sums stay zero, so a floating-point solution turns into an exact proof at no risk: the 648
-potentials are the whole dual vector.
+as the sums stay zero, so a floating-point solution turns into an exact proof at no risk: the
+potentials, 648 for KS-18, are the whole dual vector.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
-
-#: Potentials: a(u,x1) at 4u+x1, then b(u,x2) at 324+4u+x2.
-N_SLOTS = 2 * N_PAIRS * N_OUTCOMES
+from qdevices.game import Game
 
 
-@cache
-def slots() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Alice's and Bob's slot of every entry, (1296,) each, read-only."""
-    u, x = np.divmod(np.arange(N_PAIRS * N_JOINT), N_JOINT)
-    x1, x2 = np.divmod(x, N_OUTCOMES)
-    alice, bob = N_OUTCOMES * u + x1, N_SLOTS // 2 + N_OUTCOMES * u + x2
+def n_slots(game: Game) -> int:
+    """Number of potentials: a(u,x1) at o1·u+x1, then b(u,x2) at pairs·o1 + o2·u+x2."""
+    return game.n_pairs * sum(game.outcomes)
+
+
+def n_classes(game: Game) -> int:
+    """Number of sums that must vanish: one for each party, own setting and outcome."""
+    (s1, s2), (o1, o2) = game.settings, game.outcomes
+    return s1 * o1 + s2 * o2
+
+
+@lru_cache(maxsize=16)
+def slots(game: Game) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Alice's and Bob's slot of every entry, (entries,) each, read-only."""
+    o1, o2 = game.outcomes
+    u, x = np.divmod(np.arange(game.entries), game.n_joint)
+    x1, x2 = np.divmod(x, o2)
+    alice, bob = o1 * u + x1, game.n_pairs * o1 + o2 * u + x2
     for slot in (alice, bob):
         slot.setflags(write=False)
     return alice, bob
 
 
-@cache
-def zero_sum_classes() -> NDArray[np.int64]:
-    """For every slot its class 0..71 (party, own setting, outcome); each must sum to 0."""
-    result = np.empty(N_SLOTS, dtype=np.int64)
-    for u in range(N_PAIRS):
-        u1, u2 = divmod(u, N_SETTINGS)
-        for x in range(N_OUTCOMES):
-            result[N_OUTCOMES * u + x] = N_OUTCOMES * u1 + x
-            result[N_SLOTS // 2 + N_OUTCOMES * u + x] = N_OUTCOMES * (N_SETTINGS + u2) + x
+def _parts(potentials: NDArray[Any], game: Game) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Potentials (..., slots) as a[..., u1, u2, x1] and b[..., u1, u2, x2]."""
+    lead, border = potentials.shape[:-1], game.n_pairs * game.outcomes[0]
+    return (
+        potentials[..., :border].reshape(*lead, *game.settings, game.outcomes[0]),
+        potentials[..., border:].reshape(*lead, *game.settings, game.outcomes[1]),
+    )
+
+
+@lru_cache(maxsize=16)
+def zero_sum_classes(game: Game) -> NDArray[np.int64]:
+    """For every slot its class (party, own setting, outcome), (slots,); each must sum to 0.
+
+    Alice's classes o1·u1+x1 come first, then Bob's s1·o1 + o2·u2+x2.
+    """
+    (s1, s2), (o1, o2) = game.settings, game.outcomes
+    alice = np.arange(s1 * o1).reshape(s1, 1, o1)
+    bob = s1 * o1 + np.arange(s2 * o2).reshape(1, s2, o2)
+    parts = (np.broadcast_to(alice, (s1, s2, o1)), np.broadcast_to(bob, (s1, s2, o2)))
+    result = np.concatenate([part.ravel() for part in parts])
     result.setflags(write=False)
     return result
 
 
-def sums(potentials: NDArray[Any]) -> NDArray[Any]:
-    """The 72 sums that must vanish, shape (..., 72) of potentials (..., 648)."""
-    order = np.argsort(zero_sum_classes(), kind="stable")
-    grouped = potentials[..., order].reshape(*potentials.shape[:-1], -1, N_SETTINGS)
-    return np.asarray(grouped.sum(axis=-1))
+def sums(potentials: NDArray[Any], game: Game) -> NDArray[Any]:
+    """The sums that must vanish, shape (..., classes) of potentials (..., slots)."""
+    a, b = _parts(potentials, game)
+    lead = potentials.shape[:-1]
+    return np.concatenate(
+        [a.sum(axis=-2).reshape(*lead, -1), b.sum(axis=-3).reshape(*lead, -1)], axis=-1
+    )
 
 
-def from_marginals(marginals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Potentials (648,) from the dual values of the 432 no-signalling rows of `full_polytope`."""
-    result = np.zeros(N_SLOTS)
-    shape = (N_SETTINGS, N_SETTINGS - 1, N_OUTCOMES - 1)
-    for party, part in enumerate(np.split(marginals, 2)):
-        values = part.reshape(shape)  # own setting, other setting from 1, outcome
-        grid = np.zeros((N_SETTINGS, N_SETTINGS, N_OUTCOMES))
-        grid[:, 1:, :-1] = values
-        grid[:, 0, :-1] = -values.sum(axis=1)
-        if party:
-            grid = grid.transpose(1, 0, 2)
-        result[party * N_SLOTS // 2 :][: N_SLOTS // 2] = grid.reshape(-1)
-    return result
+def from_marginals(marginals: NDArray[np.float64], game: Game) -> NDArray[np.float64]:
+    """Potentials (slots,) from the dual values of the no-signalling rows of `full_polytope`."""
+    (s1, s2), (o1, o2) = game.settings, game.outcomes
+    alice, bob = np.split(marginals, [s1 * (s2 - 1) * (o1 - 1)])
+    parts = []
+    for values, own, other, outcomes in ((alice, s1, s2, o1), (bob, s2, s1, o2)):
+        # Own setting, other setting from 1 on, outcome but the last.
+        inner = values.reshape(own, other - 1, outcomes - 1)
+        grid = np.zeros((own, other, outcomes))
+        grid[:, 1:, :-1] = inner
+        grid[:, 0, :-1] = -inner.sum(axis=1)
+        parts.append(grid)
+    return np.concatenate([parts[0].ravel(), parts[1].transpose(1, 0, 2).ravel()])
 
 
-def to_integers(potentials: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
-    """Potentials as multiples of `unit` whose 72 sums are exactly zero, shape (648,) int64."""
+def to_integers(potentials: NDArray[np.float64], unit: float, game: Game) -> NDArray[np.int64]:
+    """Potentials as multiples of `unit` whose sums are exactly zero, shape (slots,) int64."""
     whole = np.rint(potentials / unit).astype(np.int64)
-    classes = zero_sum_classes()
-    last = np.array([np.flatnonzero(classes == k)[-1] for k in range(classes.max() + 1)])
-    whole[last] -= np.bincount(classes, whole, len(last)).astype(np.int64)
+    a, b = _parts(whole, game)  # views
+    a[:, -1] -= a.sum(axis=1)
+    b[-1] -= b.sum(axis=0)
     return whole
 
 
-def reduced_costs(table: NDArray[Any], potentials: NDArray[Any]) -> NDArray[Any]:
-    """c − a − b, shape (81, 16): what weak duality maximises over the outcomes of each pair."""
-    alice, bob = slots()
-    return np.asarray(table - (potentials[alice] + potentials[bob]).reshape(N_PAIRS, N_JOINT))
+def reduced_costs(table: NDArray[Any], potentials: NDArray[Any], game: Game) -> NDArray[Any]:
+    """c − a − b, shape (pairs, joint): what weak duality maximises over the outcomes of a pair."""
+    alice, bob = slots(game)
+    return np.asarray(table - (potentials[alice] + potentials[bob]).reshape(game.shape))

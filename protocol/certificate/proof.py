@@ -31,8 +31,8 @@ or 2^−40 (F), powers and products are rounded up, and β is a multiple of 2^�
 comes from whole square roots: the check is exact, with no tolerance anywhere.
 
 *Size.*  Tables and proofs come from anybody.  They are checked when they are built, before any
-arithmetic, so that every number in 64 bits stays far from where it would wrap (`_LARGEST`); what
-is larger is a Python int.
+arithmetic, so that every number in 64 bits stays below where it would wrap (`largest_sizes`, by the
+shape of the game; one of too many setting pairs is refused); what is larger is a Python int.
 """
 
 from __future__ import annotations
@@ -46,34 +46,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.groups import Group, invariance_group
-from protocol.certificate.potentials import N_SLOTS, reduced_costs, slots, sums
+from protocol.certificate.potentials import n_slots, reduced_costs, slots, sums
 from protocol.documents.fields import printable
 from protocol.errors import KsampError
-from protocol.settings.code import SettingCode, check_epsilon
-from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
+from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.game import Game
 
 #: F is a multiple of 2^−40, the grid of 2^−10, β of 2^−20, everything else of 2^−50.
 FACTOR_BITS, GRID_BITS, BETA_BITS, BITS = 40, 10, 20, 50
 #: Largest β, and the largest factor that a table may hold.
 MOST_BETA, MOST_FACTOR = 4 << BETA_BITS, 2**12 << FACTOR_BITS
-#: Most points of a grid; with 16 outcomes a case each between two of them.
+#: Most points of a grid.
 MOST_POINTS = 64
-MOST_CASES = 1 + (MOST_POINTS - 1) * N_JOINT
 #: Largest size of a potential and of α, and the largest weight: 16.  A lower weight is sound.
 MOST_POTENTIAL = MOST_WEIGHT = 1 << (BITS + 4)
 
-# The largest size of every number that the check holds in int64, in units of 2^−50.
-_LARGEST = {
-    "class sum": N_SETTINGS * MOST_POTENTIAL,
-    "a + b": 2 * MOST_POTENTIAL,
-    "price a + b + α": 3 * MOST_POTENTIAL,
-    "w·(F − 1) off u0, where 0 ≤ F ≤ 1": MOST_WEIGHT,
-    "reduced cost": MOST_WEIGHT + 2 * MOST_POTENTIAL,
-    "sum of 80 reduced costs": (N_PAIRS - 1) * (MOST_WEIGHT + 2 * MOST_POTENTIAL),
-}
-assert max(_LARGEST.values()) < 1 << 63
-# In units of 2^−40.
-assert MOST_FACTOR + (1 << FACTOR_BITS) < 1 << 63
+_WIDTH = 1 << 63
+
+
+def largest_sizes(game: Game) -> dict[str, int]:
+    """The largest size of every number that the check of a game's tables holds in int64.
+
+    In units of 2^−50, factors in their own.  All must stay below 2^63, which `Table` sees to.
+    """
+    return {
+        "class sum": max(game.settings) * MOST_POTENTIAL,
+        "a + b": 2 * MOST_POTENTIAL,
+        "price a + b + α": 3 * MOST_POTENTIAL,
+        "w·(F − 1) off u0, where 0 ≤ F ≤ 1": MOST_WEIGHT,
+        "reduced cost": MOST_WEIGHT + 2 * MOST_POTENTIAL,
+        "sum of reduced costs off u0": (game.n_pairs - 1) * (MOST_WEIGHT + 2 * MOST_POTENTIAL),
+        "F − 1 in units of 2^−40": MOST_FACTOR + (1 << FACTOR_BITS),
+    }
+
+
+def most_cases(game: Game) -> int:
+    """Most cases of a proof: all p ≤ g_1, and each outcome between two points of the grid."""
+    return 1 + (MOST_POINTS - 1) * game.n_joint
 
 
 class ProofError(KsampError, ValueError):
@@ -100,15 +110,15 @@ class Table:
     """A score table in whole numbers; checked, as far as can be seen without a proof, when built.
 
     Attributes:
-        code: the setting code; its starred pair is u0.
+        code: the setting code, of whose game the table is; its starred pair is u0.
         epsilon: largest ε of the sources covered, a float.
         beta: β in units of 2^−20.
-        factors: F in units of 2^−40, shape (81, 16) int64; a read-only copy of what is given.
+        factors: F in units of 2^−40, (pairs, joint) int64; a read-only copy of what is given.
 
     Raises:
         InputError: ε outside [0, ½).
         ProofError: a value of another type or shape, β outside (0, 4], a factor below 0 or above
-            4096, or a credit at a pair other than u0.
+            4096, a credit at a pair other than u0, or a game too large for exact arithmetic.
     """
 
     code: SettingCode
@@ -119,6 +129,13 @@ class Table:
     def __post_init__(self) -> None:
         if not isinstance(self.code, SettingCode):
             raise ProofError(f"code is of type {type(self.code).__name__}, expected a SettingCode")
+        game = self.code.game
+        for what, size in largest_sizes(game).items():
+            if size >= _WIDTH:
+                raise ProofError(
+                    f"game {game.name!r} of {game.n_pairs} setting pairs is too large to be "
+                    f"checked without overflow: {what}"
+                )
         # One kind of zero, so that equal tables have equal digests.
         object.__setattr__(self, "epsilon", float(check_epsilon(self.epsilon)) + 0.0)
         if type(self.beta) is not int or not 0 < self.beta <= MOST_BETA:
@@ -126,8 +143,8 @@ class Table:
                 f"beta is {printable(self.beta, 40)}/2^{BETA_BITS}, expected a number in (0, 4]"
             )
         factors = _own_array(self.factors, "factors")
-        if factors.shape != (N_PAIRS, N_JOINT):
-            raise ProofError(f"factors have shape {factors.shape}, expected (81, 16)")
+        if factors.shape != game.shape:
+            raise ProofError(f"factors have shape {factors.shape}, expected {game.shape}")
         if (bad := np.argwhere(_outside(factors, 0, MOST_FACTOR))).size:
             raise ProofError(
                 f"factor {_where(bad)} is negative or exceeds {MOST_FACTOR >> FACTOR_BITS}"
@@ -147,7 +164,7 @@ def _where(indices: NDArray[np.int64]) -> str:
 
 
 def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
-    """w(u) of (W) in units of 2^−50, (81,) int64, read-only; 0 for pairs without a word.
+    """w(u) of (W) in units of 2^−50, (pairs,) int64, read-only; 0 for pairs without a word.
 
     1/ρ(u) rounded down, with ρ(u) ≥ ν(u0)/ν(u) as `SettingCode.rho` proves it in whole numbers;
     pairs with equally many words share the least of theirs, so that the symmetries of the game
@@ -156,8 +173,9 @@ def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
     Raises:
         InputError: ε outside [0, ½).
     """
-    ratios, words = code.rho(epsilon), np.bincount(code.table, minlength=N_PAIRS)
-    weights = np.zeros(N_PAIRS, dtype=np.int64)
+    pairs = code.game.n_pairs
+    ratios, words = code.rho(epsilon), np.bincount(code.table, minlength=pairs)
+    weights = np.zeros(pairs, dtype=np.int64)
     words[code.starred] = 0
     for count in np.unique(words[words > 0]):
         alike = words == count
@@ -200,13 +218,13 @@ def _product_up(a: int, b: int, one: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A box [lo, hi] of the probabilities at u0, each (16,) int64 in units of 2^−10."""
+    """A box [lo, hi] of the probabilities at u0, each (joint,) int64 in units of 2^−10."""
 
     low: NDArray[np.int64]
     high: NDArray[np.int64]
 
 
-def cases(grid: tuple[int, ...], group: Group, starred: int) -> list[Case]:
+def cases(grid: tuple[int, ...], group: Group, starred: int, game: Game) -> list[Case]:
     """The cases of a grid g_1 < … < g_K = 1 (units of 2^−10), one for each orbit of `group`.
 
     Raises:
@@ -214,16 +232,17 @@ def cases(grid: tuple[int, ...], group: Group, starred: int) -> list[Case]:
     """
     _check_grid(grid)
     one = 1 << GRID_BITS
-    start = N_JOINT * starred
-    images = group[:, start : start + N_JOINT] - start
+    joint = game.n_joint
+    start = joint * starred
+    images = group[:, start : start + joint] - start
     representatives = np.unique(images.min(axis=0))
-    zero = np.zeros(N_JOINT, dtype=np.int64)
-    result = [Case(zero, np.full(N_JOINT, grid[0]))]
+    zero = np.zeros(joint, dtype=np.int64)
+    result = [Case(zero, np.full(joint, grid[0]))]
     for low, high in pairwise(grid):
         for guess in representatives:
             bottom = zero.copy()
             bottom[guess] = low
-            top = np.full(N_JOINT, min(high, one - low))
+            top = np.full(joint, min(high, one - low))
             top[guess] = high
             result.append(Case(bottom, top))
     return result
@@ -245,8 +264,9 @@ class Proof:
 
     Attributes:
         grid: g_1 < … < g_K = 2^10, in units of 2^−10; at most 64 points.
-        potentials: (cases, 648) int64, each at most 16 in size; a read-only copy.
+        potentials: (cases, slots) int64, each at most 16 in size; a read-only copy.
         alpha: (cases,) int64, each at most 16 in size; a read-only copy.
+        game: whose no-signalling boxes the potentials bound.
 
     Raises:
         ProofError: a value of another type or shape or too large, or a malformed grid.
@@ -255,16 +275,20 @@ class Proof:
     grid: tuple[int, ...]
     potentials: NDArray[np.int64]
     alpha: NDArray[np.int64]
+    game: Game
 
     def __post_init__(self) -> None:
+        if not isinstance(self.game, Game):
+            raise ProofError(f"game is of type {type(self.game).__name__}, expected a Game")
         _check_grid(self.grid)
         alpha = _own_array(self.alpha, "alpha")
         potentials = _own_array(self.potentials, "potentials")
         count = len(alpha) if alpha.ndim == 1 else 0
-        if not 0 < count <= MOST_CASES or potentials.shape != (count, N_SLOTS):
+        most, wide = most_cases(self.game), n_slots(self.game)
+        if not 0 < count <= most or potentials.shape != (count, wide):
             raise ProofError(
                 f"alpha and potentials have shapes {alpha.shape} and {potentials.shape}, expected "
-                f"(n,) and (n, {N_SLOTS}) for 1 to {MOST_CASES} cases"
+                f"(n,) and (n, {wide}) for 1 to {most} cases"
             )
         for numbers in (alpha, potentials):
             if _outside(numbers, -MOST_POTENTIAL, MOST_POTENTIAL).any():
@@ -275,8 +299,9 @@ class Proof:
 
 def table_group(table: Table) -> Group:
     """The symmetries that keep u0, the factors and the weights, exactly."""
+    code = table.code
     return invariance_group(
-        table.code.starred, [setting_weights(table.code, table.epsilon), table.factors]
+        code.starred, [setting_weights(code, table.epsilon), table.factors], code.game
     )
 
 
@@ -284,28 +309,31 @@ def case_values(table: Table, proof: Proof) -> list[int]:
     """(B) − 1 for every case, in units of 2^−50, rounded up; the proof holds if none is positive.
 
     Raises:
-        ProofError: a number of cases that does not match, or potentials whose sums are not zero.
+        ProofError: a proof for another game, a number of cases that does not match, or potentials
+            whose sums are not zero.
     """
-    starred = table.code.starred
-    listed = cases(proof.grid, table_group(table), starred)
+    starred, game = table.code.starred, table.code.game
+    if proof.game != game:
+        raise ProofError(f"the proof is for game {proof.game!r}, the table for {game!r}")
+    listed = cases(proof.grid, table_group(table), starred, game)
     if len(proof.alpha) != len(listed):
         raise ProofError(f"the proof has {len(proof.alpha)} cases, the table needs {len(listed)}")
-    if (bad := np.argwhere(sums(proof.potentials))).size:
+    if (bad := np.argwhere(sums(proof.potentials, game))).size:
         raise ProofError(f"potentials of case {int(bad[0][0])} do not sum to zero")
     objective = tested_objective(table)
-    others = np.arange(N_PAIRS) != starred
+    others = np.arange(game.n_pairs) != starred
     powers = {
         int(v): power_up(int(v), table.beta) for v in np.unique([(c.low, c.high) for c in listed])
     }
     factors = [int(f) for f in table.factors[starred]]
-    alice, bob = slots()
-    star = slice(N_JOINT * starred, N_JOINT * starred + N_JOINT)
+    alice, bob = slots(game)
+    star = slice(game.n_joint * starred, game.n_joint * (starred + 1))
     result = []
     for case, potentials, alpha in zip(listed, proof.potentials, proof.alpha, strict=True):
-        costs = reduced_costs(objective, potentials).max(axis=1)
+        costs = reduced_costs(objective, potentials, game).max(axis=1)
         total = int(costs[others].sum()) + int(alpha) - (1 << BITS)
         prices = potentials[alice[star]] + potentials[bob[star]] + alpha
-        for x in range(N_JOINT):
+        for x in range(game.n_joint):
             total += max(
                 _end(factors[x], powers[int(end)], int(prices[x]), int(end))
                 for end in (case.low[x], case.high[x])
@@ -321,7 +349,7 @@ def _end(factor: int, power: int, price: int, probability: int) -> int:
 
 
 def tested_objective(table: Table) -> NDArray[np.int64]:
-    """w(u)·(F(x,u) − 1) in units of 2^−50, rounded up, 0 at u0; shape (81, 16) int64."""
+    """w(u)·(F(x,u) − 1) in units of 2^−50, rounded up, 0 at u0; (pairs, joint) int64."""
     weights = setting_weights(table.code, table.epsilon).astype(object)
     loss = (table.factors - (1 << FACTOR_BITS)).astype(object) * weights[:, None]
     objective = -(-loss >> FACTOR_BITS)

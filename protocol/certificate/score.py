@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.fields import Fields, digest
+from protocol.documents.format import FIRST_GAME
 from protocol.request import Request
 from protocol.settings.code import SettingCode
-from qdevices.ks18.game import N_JOINT, N_PAIRS
+from qdevices.game import GAMES, Game
 
 
 class ScoreCertificate(ABC):
@@ -42,7 +43,7 @@ class ScoreCertificate(ABC):
         code: the setting code; its `starred` pair is u0.
         epsilon: the largest ε of the sources covered.
         beta: the power β, above 0.
-        log2_factors: log₂ F(x,u), shape (81, 16), bits, read-only; −inf where F = 0.
+        log2_factors: log₂ F(x,u), (pairs, joint), bits, read-only; −inf where F = 0.
     """
 
     kind: ClassVar[str]
@@ -61,8 +62,12 @@ class ScoreCertificate(ABC):
 
     @classmethod
     @abstractmethod
-    def from_content(cls, fields: Fields) -> ScoreCertificate:
+    def from_content(cls, fields: Fields, game: Game) -> ScoreCertificate:
         """Inverse of `content`: takes the entries, and proves the certificate again.
+
+        Args:
+            fields: the entries.
+            game: that the document names in its header.
 
         Raises:
             InputError: missing, unusable or unknown entries, or a certificate that does not hold.
@@ -74,13 +79,13 @@ class ScoreCertificate(ABC):
         return ()
 
     def credited_event(self) -> NDArray[np.bool_]:
-        """The outcomes at u0 that raise the score, an (81, 16) mask: D of the second test."""
-        event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+        """The outcomes at u0 that raise the score, a (pairs, joint) mask: D of the second test."""
+        event = np.zeros(self.code.game.shape, dtype=np.bool_)
         event[self.code.starred] = self.log2_factors[self.code.starred] > 0
         return event
 
     def score(self, counts: NDArray[np.int64]) -> float:
-        """Σ_i log₂F(x_i,u_i) in bits, of runs counted by setting and outcome, shape (81, 16)."""
+        """Σ_i log₂F(x_i,u_i) in bits, of runs counted by setting and outcome, (pairs, joint)."""
         used = counts > 0
         return float((counts[used] * self.log2_factors[used]).sum())
 
@@ -92,10 +97,14 @@ class ScoreCertificate(ABC):
     def digest(self) -> str:
         """SHA-256 of what determines the certificate, 64 hexadecimal digits.
 
-        Neither names nor notes count, nor how a file spells or packs its numbers.
+        Neither names nor notes count, nor how a file spells or packs its numbers; but the game's
+        name does, so that no two games share a digest, unless it is the one that digests were
+        taken of before there were others.
         """
+        game = self.code.game
         return digest(
             {
+                **({} if game == GAMES[FIRST_GAME] else {"game": game.name}),
                 "kind": self.kind,
                 "words": list(self.code.words),
                 "starred": self.code.starred,

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.potentials import N_SLOTS
+from protocol.certificate.potentials import n_slots
 from protocol.certificate.proof import (
     BETA_BITS,
     FACTOR_BITS,
     MOST_BETA,
-    MOST_CASES,
     MOST_FACTOR,
     MOST_POINTS,
     Proof,
     ProofError,
     Table,
+    most_cases,
     verify,
 )
 from protocol.certificate.score import ScoreCertificate
@@ -38,11 +38,8 @@ from protocol.documents.number_text import read_numbers
 from protocol.errors import InputError
 from protocol.request import Request, same_code
 from protocol.settings.code import SettingCode
-from qdevices.ks18.game import N_JOINT, N_PAIRS
+from qdevices.game import Game
 
-#: Largest proof, unpacked, and the longest text that may hold it.
-_MOST_PROOF_BYTES = MOST_CASES * (N_SLOTS + 1) * 8
-_MOST_PROOF_TEXT = 2 * _MOST_PROOF_BYTES
 #: Notes on how a certificate was found.
 _MOST_NOTES, _MOST_NOTE_NAME, _MOST_NOTE = 16, 64, 200
 
@@ -111,14 +108,14 @@ class TableCertificate(ScoreCertificate):
         }
 
     @classmethod
-    def from_content(cls, fields: Fields) -> TableCertificate:
+    def from_content(cls, fields: Fields, game: Game) -> TableCertificate:
         """Inverse of `content`, verified in exact arithmetic."""
         about = fields.object("about")
-        code = SettingCode.from_json(fields.object("code"))
+        code = SettingCode.from_json(fields.object("code"), game)
         epsilon = fields.number("epsilon", 0, 0.5)
         try:
-            table = Table(code, epsilon, _beta(fields.object("beta")), _factors(fields))
-            proof = _proof(fields.object("proof"))
+            table = Table(code, epsilon, _beta(fields.object("beta")), _factors(fields, game))
+            proof = _proof(fields.object("proof"), game)
             fields.done()
             return cls(table, proof, about)
         except ProofError as error:
@@ -150,27 +147,29 @@ def _beta(data: Mapping[str, Any]) -> int:
     return numerator
 
 
-def _factors(certificate: Fields) -> NDArray[np.int64]:
+def _factors(certificate: Fields, game: Game) -> NDArray[np.int64]:
     fields = Fields(certificate.object("factors"), "the certificate's factors")
     fields.integer("log2_denominator", FACTOR_BITS, FACTOR_BITS)
-    rows = fields.list("rows", N_PAIRS)
+    rows = fields.list("rows", game.n_pairs)
     fields.done()
-    if len(rows) != N_PAIRS or any(type(row) is not str or len(row) > 1000 for row in rows):
-        raise InputError(f"the certificate has {len(rows)} factor rows, expected {N_PAIRS} texts")
-    numbers = [read_numbers(row, "certificate's factors", 0, MOST_FACTOR) for row in rows]
-    if wrong := [len(row) for row in numbers if len(row) != N_JOINT]:
+    if len(rows) != game.n_pairs or any(type(row) is not str or len(row) > 1000 for row in rows):
         raise InputError(
-            f"the certificate has a row of {wrong[0]} factors, expected {N_JOINT} in each row"
+            f"the certificate has {len(rows)} factor rows, expected {game.n_pairs} texts"
+        )
+    numbers = [read_numbers(row, "certificate's factors", 0, MOST_FACTOR) for row in rows]
+    if wrong := [len(row) for row in numbers if len(row) != game.n_joint]:
+        raise InputError(
+            f"the certificate has a row of {wrong[0]} factors, expected {game.n_joint} in each row"
         )
     return np.array(numbers, dtype=np.int64)
 
 
-def _proof(data: Mapping[str, Any]) -> Proof:
+def _proof(data: Mapping[str, Any], game: Game) -> Proof:
     fields = Fields(data, "the certificate's proof")
     grid = tuple(fields.list("grid", MOST_POINTS))
-    numbers = _unpack(fields.text("potentials", _MOST_PROOF_TEXT))
+    numbers = _unpack(fields.text("potentials", 2 * _most_bytes(game)), game)
     fields.done()
-    return Proof(grid, numbers[:, 1:], numbers[:, 0])
+    return Proof(grid, numbers[:, 1:], numbers[:, 0], game)
 
 
 def _checked_notes(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,24 +208,29 @@ def _digest_of(numbers: NDArray[np.int64]) -> str:
 
 
 def _pack(numbers: NDArray[np.int64]) -> str:
-    """int64 rows of 649, little-endian, zlib, base64; most potentials are small or repeated."""
+    """int64 rows of 1 + slots, little-endian, zlib, base64; most are small or repeated."""
     return base64.b64encode(zlib.compress(numbers.astype("<i8").tobytes(), 9)).decode()
 
 
-def _unpack(text: str) -> NDArray[np.int64]:
+def _most_bytes(game: Game) -> int:
+    """Size of the largest proof, unpacked; the text that holds it is shorter than twice that."""
+    return most_cases(game) * (n_slots(game) + 1) * 8
+
+
+def _unpack(text: str, game: Game) -> NDArray[np.int64]:
+    row, most = n_slots(game) + 1, _most_bytes(game)
     unpacker = zlib.decompressobj()
     try:
         packed = base64.b64decode(text, validate=True)
-        raw = unpacker.decompress(packed, _MOST_PROOF_BYTES + 1)
+        raw = unpacker.decompress(packed, most + 1)
     except (ValueError, binascii.Error, zlib.error) as error:
         raise InputError(f"the certificate's potentials are unusable: {error}") from None
-    if not unpacker.eof or unpacker.unused_data or len(raw) > _MOST_PROOF_BYTES:
+    if not unpacker.eof or unpacker.unused_data or len(raw) > most:
         raise InputError(
             "the certificate's potentials are cut short, longer than any proof, or followed by more"
         )
-    if not raw or len(raw) % (8 * (N_SLOTS + 1)):
+    if not raw or len(raw) % (8 * row):
         raise InputError(
-            f"the certificate's potentials have {len(raw)} bytes, expected rows of "
-            f"{8 * (N_SLOTS + 1)}"
+            f"the certificate's potentials have {len(raw)} bytes, expected rows of {8 * row}"
         )
-    return np.frombuffer(raw, dtype="<i8").reshape(-1, N_SLOTS + 1).astype(np.int64)
+    return np.frombuffer(raw, dtype="<i8").reshape(-1, row).astype(np.int64)

@@ -24,8 +24,8 @@ def estimated_output(
 
     Args:
         runs: n; None for n → ∞.
-        log2_factors: log₂F, (81, 16).
-        joint: expected probabilities of setting and outcome, (81, 16).
+        log2_factors: log₂F, (pairs, joint).
+        joint: expected probabilities of setting and outcome, (pairs, joint).
         beta: β of the table.
         soundness: σ.
     """

@@ -17,7 +17,8 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
 from protocol.plan.choose import choices
 from protocol.request import Request, check_demands
-from protocol.settings.code import CODES, check_epsilon
+from protocol.settings.ks18 import CODES
+from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import SOURCES, source_forms
 from qdevices.noise import describe_terms
 

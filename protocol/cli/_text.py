@@ -16,7 +16,6 @@ from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
 from protocol.run.finish import Result
 from protocol.run.judge import Verdict
-from qdevices.ks18.game import N_PAIRS, pair_label
 
 
 def summary(certificate: ScoreCertificate) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def summary(certificate: ScoreCertificate) -> dict[str, Any]:
         "beta": certificate.beta,
         "code": certificate.code.name,
         "bits_per_run": certificate.code.bits_per_run,
-        "starred": pair_label(certificate.code.starred),
+        "starred": certificate.code.game.pair_label(certificate.code.starred),
     }
 
 
@@ -63,7 +62,7 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
             f" accepted with probability >= {plan.completeness:g}",
             f"  weak bits    {plan.source_bits:,} in all",
         ]
-    pairs = "" if code.settings_used.all() else f"all {N_PAIRS} setting pairs, "
+    pairs = "" if code.settings_used.all() else f"all {code.game.n_pairs} setting pairs, "
     lines.append(
         f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
         f"certificate needs {pairs}{big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"

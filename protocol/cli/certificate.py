@@ -20,15 +20,10 @@ from protocol.documents.files import check_new
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request, check_count, check_demands
-from protocol.settings.code import (
-    CANDIDATE_CODES,
-    CODES,
-    SettingCode,
-    check_epsilon,
-    default_code,
-    plain_code,
-)
-from qdevices.ks18.game import STARRED_SETTING, pair_index
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import CANDIDATE_CODES, CODES, default_code, plain_code
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.ks18.game import KS18, STARRED_SETTING
 from qdevices.laboratory import expected_behaviour
 
 
@@ -166,7 +161,7 @@ def _code(name: str, starred: str) -> SettingCode | None:
         u1, u2 = (int(label) for label in starred.strip("()").split(","))
     except ValueError:
         raise InputError(f"starred pair {starred!r} is not understood, expected U1,U2") from None
-    pair = pair_index(u1, u2)
+    pair = KS18.pair_index(u1, u2)
     if name in ("default", "plain"):
         return {"default": default_code, "plain": plain_code}[name](pair)
     if pair != STARRED_SETTING:

@@ -24,6 +24,7 @@ from protocol.run.finish import check_faithful
 from protocol.run.record import read_planned
 from protocol.run.replay import certify, check_recorded
 from protocol.sources.file import open_file
+from qdevices.ks18.game import KS18
 from qdevices.laboratory import expected_behaviour
 
 
@@ -123,9 +124,9 @@ def command(
         data, kept = stored.data, stored.record.plan
     elif csv_file is not None and settings is None and outcomes is None:
         with ProgressBar() as progress:
-            data = Recorded(*load_csv(csv_file, progress), Provenance("recorded"))
+            data = Recorded(*load_csv(csv_file, KS18, progress), Provenance("recorded"))
     elif csv_file is None and settings is not None and outcomes is not None:
-        data = folder.read_recorded(settings, outcomes)
+        data = folder.read_recorded(settings, outcomes, KS18)
     else:
         raise InputError("expected either --settings with --outcomes, or --csv, or a run folder")
     check_faithful(data.provenance, allow_grouped)

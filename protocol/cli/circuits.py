@@ -11,7 +11,7 @@ from protocol.cli import _options as options
 from protocol.cli._planning import plan_for
 from protocol.errors import InputError
 from protocol.plan.plan import Plan
-from qdevices.ks18.game import pair_index, pair_label
+from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 
 
@@ -77,7 +77,7 @@ def _pair(text: str) -> int:
         first, second = (int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"pair {text!r} is no setting pair, expected U1,U2 as in 1,3") from None
-    return pair_index(first, second)
+    return KS18.pair_index(first, second)
 
 
 def _compiled(backend_name: str, variant: str) -> Any:
@@ -94,7 +94,7 @@ def _summary(compiled: Any, setting: int) -> dict[str, Any]:
     circuit = programme.bound(setting)
     gates = programme.two_qubit_gates()
     return {
-        "pair": pair_label(setting),
+        "pair": KS18.pair_label(setting),
         "qubits": [int(q) for q in programme.placement.qubits],
         "shape": programme.placement.shape,
         "two_qubit_gates": int(gates[setting]),

@@ -11,6 +11,8 @@ from protocol.data.recorded import Runs, load_csv
 from protocol.diagnose.signs import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
 from protocol.errors import InputError
 from protocol.run import folder as run_folder
+from qdevices.game import Game
+from qdevices.ks18.game import KS18
 
 _SHOWN = 8
 CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every certificate."
@@ -51,8 +53,8 @@ def command(
 
     Exit code 0: no signs; 3: signs found; 2: bad input.
     """
-    (u, x), order = _load(folder, settings, outcomes, csv_file)
-    diagnosis = diagnose(u, x, false_alarm)
+    (u, x), game, order = _load(folder, settings, outcomes, csv_file)
+    diagnosis = diagnose(u, x, game, false_alarm)
     notes = _notes(diagnosis, order)
     if as_json:
         click.echo(json.dumps({**diagnosis.to_json(), "notes": notes}, allow_nan=False))
@@ -63,21 +65,22 @@ def command(
 
 def _load(
     folder: str | None, settings: str | None, outcomes: str | None, csv_file: str | None
-) -> tuple[Runs, str | None]:
-    """The runs, and the order in which a run folder says that they were made."""
+) -> tuple[Runs, Game, str | None]:
+    """The runs, their game, and the order in which a run folder says that they were made."""
     pair = settings is not None and outcomes is not None
     if (settings is None) != (outcomes is None) or (
         (folder is not None) + (csv_file is not None) + pair != 1
     ):
         raise InputError("expected either DIR, or --settings with --outcomes, or --csv")
     if settings is not None and outcomes is not None:
-        data = run_folder.read_recorded(settings, outcomes)
-        return (data.settings, data.outcomes), data.provenance.order
+        data = run_folder.read_recorded(settings, outcomes, KS18)
+        return (data.settings, data.outcomes), KS18, data.provenance.order
     if csv_file is not None:
-        return load_csv(csv_file), None
+        return load_csv(csv_file, KS18), KS18, None
     assert folder is not None
-    data = run_folder.read_run(folder).data
-    return (data.settings, data.outcomes), data.provenance.order
+    stored = run_folder.read_run(folder)
+    data, game = stored.data, stored.record.plan.code.game
+    return (data.settings, data.outcomes), game, data.provenance.order
 
 
 def _notes(diagnosis: Diagnosis, order: str | None) -> list[str]:

@@ -1,8 +1,9 @@
-"""Recorded runs: settings and outcomes from NumPy files or a CSV with the paper's labels.
+"""Recorded runs: settings and outcomes from NumPy files or a CSV with labels from 1 on.
 
-NumPy files hold either one uint8 a run (setting 9u1+u2, outcome 4x1+x2, 0-based) or two columns
-(u1, u2) and (x1, x2), 0-based integers.  A CSV has a header with the columns u1, u2, x1, x2 in
-any order and the paper's labels, settings 1..9 and outcomes 1..4.
+NumPy files hold either one uint8 a run (setting pair and joint outcome as `Game` numbers them, for
+KS-18 9u1+u2 and 4x1+x2) or two columns (u1, u2) and (x1, x2), 0-based integers.  A CSV has a header
+with the columns u1, u2, x1, x2 in any order and 1-based labels, for KS-18 those of the paper,
+settings 1..9 and outcomes 1..4.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from protocol.data.provenance import Provenance
 from protocol.documents.fields import printable
 from protocol.documents.files import open_regular
 from protocol.errors import InputError
-from qdevices.ks18.game import N_OUTCOMES, N_SETTINGS
+from qdevices.game import Game
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Recorded:
     """Runs as they were recorded.
 
     Attributes:
-        settings: 9u1+u2, (n,) uint8, in run order.
-        outcomes: 4x1+x2, likewise.
+        settings: setting pairs, (n,) uint8, in run order.
+        outcomes: joint outcomes, likewise.
         provenance: how they came about.
 
     Raises:
@@ -50,7 +51,7 @@ class Recorded:
             raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
 
 
-_CSV_COLUMNS = (("u1", N_SETTINGS), ("u2", N_SETTINGS), ("x1", N_OUTCOMES), ("x2", N_OUTCOMES))
+_CSV_COLUMNS = ("u1", "u2", "x1", "x2")
 _LABEL = re.compile("[0-9]{1,9}")
 _REPORT = 1 << 16  # rows between two reports of progress
 _MOST_LINE = 1 << 16
@@ -62,13 +63,13 @@ Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def load_array(
-    path: str | Path, labels: int, what: str, *, follow: bool = True
+    path: str | Path, labels: tuple[int, int], what: str, *, follow: bool = True
 ) -> NDArray[np.uint8]:
-    """One array of runs from a `.npy` file, as (n,) uint8 of `labels`·first + second.
+    """One array of runs from a `.npy` file, as (n,) uint8 of `labels[1]`·first + second.
 
     Args:
         path: the file; large (n,) uint8 files are mapped, not read.
-        labels: labels of one party, 9 for settings and 4 for outcomes.
+        labels: how many each party has, `settings` or `outcomes` of a game.
         what: "settings" or "outcomes", for messages.
         follow: whether a link is followed.
 
@@ -76,16 +77,17 @@ def load_array(
         InputError: the file cannot be read, or its dtype, shape, length or a value is wrong.
     """
     array = _mapped(path, what, follow)
-    bound = labels**2 if array.ndim == 1 else labels
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= bound:
-        flat = np.asarray(array).ravel()
-        entry = int(((flat < 0) | (flat >= bound)).argmax())
-        run = entry if array.ndim == 1 else entry // 2
-        raise InputError(f"{what}[{run}] is {flat[entry]}, expected 0..{bound - 1}")
+    first, second = labels
+    bounds = (first * second,) if array.ndim == 1 else labels
+    for column, bound in zip(array.reshape(len(array), -1).T, bounds, strict=True):
+        if int(column.min()) < 0 or int(column.max()) >= bound:
+            run = int(((column < 0) | (column >= bound)).argmax())
+            raise InputError(f"{what}[{run}] is {column[run]}, expected 0..{bound - 1}")
     if array.ndim == 1:
         return array if array.dtype == np.uint8 else array.astype(np.uint8)
-    return (labels * array[:, 0].astype(np.uint8) + array[:, 1].astype(np.uint8)).astype(np.uint8)
+    # At most 255, as the game's numbers of pairs and joint outcomes are at most 256.
+    pairs = array[:, 0].astype(np.uint16) * np.uint16(second) + array[:, 1].astype(np.uint16)
+    return pairs.astype(np.uint8)
 
 
 def _mapped(path: str | Path, what: str, follow: bool) -> NDArray[Any]:
@@ -139,14 +141,16 @@ def _mapped(path: str | Path, what: str, follow: bool) -> NDArray[Any]:
             raise InputError(f"{name} cannot be read: {error.strerror}") from None
 
 
-def load_pair(settings: str | Path, outcomes: str | Path, *, follow: bool = True) -> Runs:
-    """Settings and outcomes from two `.npy` files; see `load_array`.
+def load_pair(
+    settings: str | Path, outcomes: str | Path, game: Game, *, follow: bool = True
+) -> Runs:
+    """Settings and outcomes of a game from two `.npy` files; see `load_array`.
 
     Raises:
         InputError: also when the lengths differ.
     """
-    u = load_array(settings, N_SETTINGS, "settings", follow=follow)
-    x = load_array(outcomes, N_OUTCOMES, "outcomes", follow=follow)
+    u = load_array(settings, game.settings, "settings", follow=follow)
+    x = load_array(outcomes, game.outcomes, "outcomes", follow=follow)
     if len(u) != len(x):
         raise InputError(f"{len(u)} settings but {len(x)} outcomes")
     return u, x
@@ -159,13 +163,14 @@ def blocks(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], size: int) 
         yield np.asarray(settings[start:stop]), np.asarray(outcomes[start:stop])
 
 
-def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
+def load_csv(path: str | Path, game: Game, progress: Progress | None = None) -> Runs:
     """Settings and outcomes from a CSV file with columns u1, u2, x1, x2 in 1-based labels.
 
     Other columns, empty lines, quotes, a byte order mark and either end of line do not matter.
 
     Args:
         path: the file.
+        game: whose labels they are.
         progress: is told (stage, bytes read, bytes in all).
 
     Raises:
@@ -182,7 +187,7 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
             rows = (row for row in reader if any(row))
             header = [column.strip() for column in next(rows, [])]
             places = []
-            for column, _ in _CSV_COLUMNS:
+            for column in _CSV_COLUMNS:
                 if header.count(column) != 1:
                     raise InputError(
                         f"CSV {name!r} has the columns {','.join(header)[:60]!r}, "
@@ -190,23 +195,23 @@ def load_csv(path: str | Path, progress: Progress | None = None) -> Runs:
                     )
                 places.append(header.index(column))
             first, second, third, fourth = places
-            setting, outcome = (
-                {str(k + 1): k for k in range(bound)} for bound in (N_SETTINGS, N_OUTCOMES)
-            )
+            bounds = (*game.settings, *game.outcomes)
+            u1, u2, x1, x2 = ({str(k + 1): k for k in range(bound)} for bound in bounds)
+            each_u, each_x = game.settings[1], game.outcomes[1]
             for row in rows:
                 try:
                     labels = (
-                        setting[row[first]],
-                        setting[row[second]],
-                        outcome[row[third]],
-                        outcome[row[fourth]],
+                        u1[row[first]],
+                        u2[row[second]],
+                        x1[row[third]],
+                        x2[row[fourth]],
                     )
                 except (KeyError, IndexError):  # spaces, leading zeros, or an error
                     if not any(field.strip() for field in row):
                         continue
-                    labels = _labels(row, places, f"CSV {name!r} line {reader.line_num}")
-                u.append(N_SETTINGS * labels[0] + labels[1])
-                x.append(N_OUTCOMES * labels[2] + labels[3])
+                    labels = _labels(row, places, bounds, f"CSV {name!r} line {reader.line_num}")
+                u.append(each_u * labels[0] + labels[1])
+                x.append(each_x * labels[2] + labels[3])
                 if progress is not None and not len(u) % _REPORT:
                     progress("reading", min(file.tell(), size), size)
     except OSError as error:
@@ -228,14 +233,16 @@ def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
         yield line
 
 
-def _labels(row: list[str], places: list[int], where: str) -> tuple[int, int, int, int]:
+def _labels(
+    row: list[str], places: list[int], bounds: tuple[int, ...], where: str
+) -> tuple[int, int, int, int]:
     """The four labels of a row, counted from 0.
 
     Raises:
         InputError: a label out of range.
     """
     labels = []
-    for (column, bound), place in zip(_CSV_COLUMNS, places, strict=True):
+    for column, bound, place in zip(_CSV_COLUMNS, bounds, places, strict=True):
         text = row[place].strip() if place < len(row) else ""
         if not (_LABEL.fullmatch(text) and 1 <= int(text) <= bound):
             raise InputError(f"{where}: {column} is {text!r:.40}, expected 1..{bound}")

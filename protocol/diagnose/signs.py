@@ -5,15 +5,16 @@ one law of outcomes, and a party's marginal law does not depend on the other par
 Four families of exact tests (`exact_tables`), each corrected by Holm's method at a
 quarter of the false-alarm rate, so that clean data raise any sign with at most that probability:
 
-    signalling      18 tables: per party and own setting, the other's 9 settings × 4 outcomes
-    marginal shift  648 cells of these, each against the other's other settings together
-    drift           8 stretches of time × outcomes: 18 marginals, 81 setting pairs, and one test
-                    that combines all pairs
-    half to half    second against first half, outcome by outcome: 72 of marginals, 1296 of pairs
+    signalling      a table for each party and own setting: the other's settings × outcomes
+    marginal shift  cells of these, each against the other's other settings together
+    drift           8 stretches of time × outcomes: marginals, setting pairs, and one test that
+                    combines all pairs
+    half to half    second against first half, outcome by outcome, of marginals and of pairs
 
-(Cells whose margins leave nothing to test are not counted.)  Cells find a shift at one setting
-pair, tables find what is spread over many.  Everything is computed from the counts
-(8, 81, 16), so memory does not grow with the number of runs.
+For KS-18 these are 18 tables, 648 cells, 18 + 81 + 1 tables and 72 + 1296 cells.  (Cells whose
+margins leave nothing to test are not counted.)  Cells find a shift at one setting pair, tables find
+what is spread over many.  Everything is computed from the counts (8, pairs, joint), so memory does
+not grow with the number of runs.
 
 Limits: signalling that leaves all marginals alone on average, or that depends on the past, is not
 seen; and where the settings' frequencies change over time, drift can look like signalling.
@@ -42,10 +43,9 @@ from protocol.diagnose.exact_tables import (
     newcombe,
 )
 from protocol.errors import InputError
-from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
+from qdevices.game import PARTIES, Game
 
 STRETCHES = 8
-PARTIES = ("Alice", "Bob")
 FAMILIES = ("signalling", "marginal shift", "drift", "half to half")
 FALSE_ALARM = 0.01
 #: Bias-corrected Cramér's V of settings against time above which the report warns.
@@ -56,6 +56,9 @@ _BLOCK = 1 << 20
 @dataclass(frozen=True)
 class Sign:
     """One test's result; labels are 0-based, None where they do not apply.
+
+    `outcome` is that of the party, of a setting pair the joint one; `where` says it for people,
+    with labels from 1 on.
 
     `effect` is a difference of probabilities: this setting of the other minus its other settings
     (marginal shift), second half minus first (half to half); `low` and `high` hold all effects
@@ -74,6 +77,7 @@ class Sign:
     cramers_v: float | None
     p_value: float
     adjusted_p: float
+    where: str
 
     @property
     def signalling(self) -> bool:
@@ -85,7 +89,7 @@ class Sign:
 
     def text(self) -> str:
         """What the test saw, with labels counted from 1."""
-        where = self._where()
+        where = self.where
         if self.effect is None:
             size = f"Cramér's V {self.cramers_v:.4f}, " if self.cramers_v is not None else ""
             verb = "depend on " + (
@@ -102,17 +106,20 @@ class Sign:
             f"(adjusted p {self.adjusted_p:.2g})"
         )
 
-    def _where(self) -> str:
-        if self.setting is None:
-            return "the outcomes at all setting pairs together"
-        if self.party is not None:
-            what = "outcomes" if self.outcome is None else f"outcome {_label(self.outcome)}"
-            return f"{self.party}'s {what} at setting {_label(self.setting)}"
-        pair = f"setting pair ({_label(self.setting)},{_label(self.other)})"
-        if self.outcome is None:
-            return f"the outcomes at {pair}"
-        first, second = divmod(self.outcome, N_OUTCOMES)
-        return f"outcome pair ({first + 1},{second + 1}) at {pair}"
+
+def _where(
+    party: str | None, setting: int | None, other: int | None, outcome: int | None, game: Game
+) -> str:
+    """What a test looks at, with labels counted from 1."""
+    if setting is None:
+        return "the outcomes at all setting pairs together"
+    if party is not None:
+        what = "outcomes" if outcome is None else f"outcome {_label(outcome)}"
+        return f"{party}'s {what} at setting {_label(setting)}"
+    pair = f"setting pair ({_label(setting)},{_label(other)})"
+    if outcome is None:
+        return f"the outcomes at {pair}"
+    return f"outcome pair {game.outcome_label(outcome)} at {pair}"
 
 
 def _label(index: int | None) -> str:
@@ -186,12 +193,13 @@ class Diagnosis:
         }
 
 
-def count_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> Ints:
-    """Counts (8, 81, 16): stretch of time, setting pair, outcome pair.
+def count_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], game: Game) -> Ints:
+    """Counts (8, pairs, joint): stretch of time, setting pair, joint outcome.
 
     Args:
-        settings: 9u1+u2, (n,) uint8, n >= 1, may be memory-mapped.
-        outcomes: 4x1+x2, (n,) uint8.
+        settings: setting pairs, (n,) uint8, n >= 1, may be memory-mapped.
+        outcomes: joint outcomes, (n,) uint8.
+        game: that was played.
 
     Raises:
         InputError: unequal lengths, no runs, or a value out of range.
@@ -201,45 +209,56 @@ def count_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> Ints
         raise InputError(f"{runs} settings but {len(outcomes)} outcomes")
     if not runs:
         raise InputError("there are no runs, expected at least 1")
-    counts = np.zeros((STRETCHES, N_PAIRS * N_JOINT), dtype=np.int64)
+    counts = np.zeros((STRETCHES, game.entries), dtype=np.int64)
+    ranges = ("setting", game.n_pairs), ("outcome", game.n_joint)
     bounds = [runs * i // STRETCHES for i in range(STRETCHES + 1)]
     for stretch, (start, stop) in enumerate(pairwise(bounds)):
         for u, x in blocks(settings[start:stop], outcomes[start:stop], _BLOCK):
-            for name, values, bound in (("setting", u, N_PAIRS), ("outcome", x, N_JOINT)):
+            for (name, bound), values in zip(ranges, (u, x), strict=True):
                 if values.max() >= bound:
                     raise InputError(f"{name} is {values.max()}, expected 0..{bound - 1}")
-            cell = u.astype(np.uint16) * np.uint16(N_JOINT) + x
-            counts[stretch] += np.bincount(cell, minlength=N_PAIRS * N_JOINT)
-    return counts.reshape(STRETCHES, N_PAIRS, N_JOINT)
+            # At most 65,535, as the numbers of pairs and of joint outcomes are at most 256.
+            cell = u.astype(np.uint16) * np.uint16(game.n_joint) + x
+            counts[stretch] += np.bincount(cell, minlength=game.entries)
+    return counts.reshape(STRETCHES, *game.shape)
 
 
-def marginals(counts: Ints) -> Ints:
-    """Each party's outcomes, (8, 2, 9, 9, 4): stretch, party, own setting, other's, outcome."""
-    grid = counts.reshape(len(counts), N_SETTINGS, N_SETTINGS, N_OUTCOMES, N_OUTCOMES)
-    return np.stack([grid.sum(4), grid.sum(3).swapaxes(1, 2)], axis=1)
+def marginals(counts: Ints, game: Game) -> tuple[Ints, Ints]:
+    """Alice's and Bob's outcomes, from counts (..., pairs, joint).
+
+    Returns:
+        (..., own setting, other's setting, outcome) for either.
+    """
+    grid = game.grid(counts)
+    return grid.sum(-1), grid.sum(-2).swapaxes(-3, -2)
 
 
 def diagnose(
-    settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], false_alarm: float = FALSE_ALARM
+    settings: NDArray[np.uint8],
+    outcomes: NDArray[np.uint8],
+    game: Game,
+    false_alarm: float = FALSE_ALARM,
 ) -> Diagnosis:
     """Look for signs of signalling and drift in recorded runs, in run order.
 
     Args:
-        settings: 9u1+u2, (n,) uint8.
-        outcomes: 4x1+x2, (n,) uint8.
+        settings: setting pairs, (n,) uint8.
+        outcomes: joint outcomes, (n,) uint8.
+        game: that was played.
         false_alarm: see `diagnose_counts`.
 
     Raises:
         InputError: as `count_runs` and `diagnose_counts`.
     """
-    return diagnose_counts(count_runs(settings, outcomes), false_alarm)
+    return diagnose_counts(count_runs(settings, outcomes, game), game, false_alarm)
 
 
-def diagnose_counts(counts: Ints, false_alarm: float = FALSE_ALARM) -> Diagnosis:
+def diagnose_counts(counts: Ints, game: Game, false_alarm: float = FALSE_ALARM) -> Diagnosis:
     """As `diagnose`, from the counts of `count_runs`.
 
     Args:
-        counts: (8, 81, 16), int64.
+        counts: (8, pairs, joint), int64.
+        game: that was played.
         false_alarm: probability in (0, 1), at most, that clean data raise any sign.
 
     Raises:
@@ -247,21 +266,22 @@ def diagnose_counts(counts: Ints, false_alarm: float = FALSE_ALARM) -> Diagnosis
     """
     if not 0 < false_alarm < 1:
         raise InputError(f"false alarm rate is {false_alarm}, expected 0 < rate < 1")
-    if counts.shape != (STRETCHES, N_PAIRS, N_JOINT):
-        raise InputError(
-            f"counts have shape {counts.shape}, expected {(STRETCHES, N_PAIRS, N_JOINT)}"
-        )
+    if counts.shape != (STRETCHES, *game.shape):
+        raise InputError(f"counts have shape {counts.shape}, expected {(STRETCHES, *game.shape)}")
     share = false_alarm / len(FAMILIES)
-    by_time = marginals(counts)
-    total = by_time.sum(0).reshape(-1, N_SETTINGS, N_OUTCOMES)  # (18, 9, 4): other × outcome
-    own = by_time.sum(3).reshape(STRETCHES, -1, N_OUTCOMES).swapaxes(0, 1)  # (18, 8, 4)
-    pairs = counts.swapaxes(0, 1)  # (81, 8, 16)
+    by_time = marginals(counts, game)
+    # Each party's tables (own, other, outcome), and (own, 8, outcome); pairs (pairs, 8, joint).
+    total = [part.sum(0) for part in by_time]
+    own = [part.sum(2).swapaxes(0, 1) for part in by_time]
+    pairs = counts.swapaxes(0, 1)
+    over_others = list(zip(PARTIES, total, strict=True))
+    over_time = [*zip(PARTIES, own, strict=True), ("pair", pairs)]
 
     found = [
-        _tables("signalling", [("marginal", total)]),
-        _cells("marginal shift", [("marginal", total)], share),
-        _tables("drift", [("marginal", own), ("pair", pairs)]),
-        _cells("half to half", [("marginal", _halves(own)), ("pair", _halves(pairs))], share),
+        _tables("signalling", over_others, game),
+        _cells("marginal shift", over_others, game, share),
+        _tables("drift", over_time, game),
+        _cells("half to half", [(kind, _halves(part)) for kind, part in over_time], game, share),
     ]
     signs = [sign for family in found for sign in family.best if sign.adjusted_p <= false_alarm]
     return Diagnosis(
@@ -289,11 +309,13 @@ def _halves(tables: Ints) -> Ints:
     return np.stack([tables[:, :half].sum(1), tables[:, half:].sum(1)], axis=1)
 
 
-def _place(kind: str, table: int) -> tuple[Literal["Alice", "Bob"] | None, int, int | None]:
+def _place(
+    kind: str, table: int, game: Game
+) -> tuple[Literal["Alice", "Bob"] | None, int, int | None]:
     """Party, setting and other setting that a table's index stands for."""
     if kind == "pair":
-        return None, table // N_SETTINGS, table % N_SETTINGS
-    return ("Alice" if table < N_SETTINGS else "Bob"), table % N_SETTINGS, None
+        return None, *game.split(table)
+    return ("Alice" if kind == "Alice" else "Bob"), table, None
 
 
 def _adjust(log_p: Floats) -> Floats:
@@ -301,7 +323,7 @@ def _adjust(log_p: Floats) -> Floats:
     return np.minimum(1.0, len(FAMILIES) * holm(log_p))
 
 
-def _tables(family: str, kinds: list[tuple[str, Ints]]) -> _Family:
+def _tables(family: str, kinds: list[tuple[str, Ints]], game: Game) -> _Family:
     rows: list[tuple[float, str, int]] = []
     for kind, tables in kinds:
         log_p, testable = homogeneity(tables)
@@ -317,16 +339,16 @@ def _tables(family: str, kinds: list[tuple[str, Ints]]) -> _Family:
         log_p_one, kind, t = rows[i]
         if best and adjusted[i] >= 1:
             break
-        party, setting, other = (None, None, None) if t < 0 else _place(kind, t)
+        party, setting, other = (None, None, None) if t < 0 else _place(kind, t, game)
         size = None if t < 0 else cramers_v(named[kind][t])
         p = float(np.exp(log_p_one))
-        best.append(
-            Sign(family, party, setting, other, None, None, None, None, size, p, float(adjusted[i]))
-        )
+        where = _where(party, setting, other, None, game)
+        test = (family, party, setting, other, None)
+        best.append(Sign(*test, None, None, None, size, p, float(adjusted[i]), where))
     return _Family(len(rows), best)
 
 
-def _cells(family: str, kinds: list[tuple[str, Ints]], share: float) -> _Family:
+def _cells(family: str, kinds: list[tuple[str, Ints]], game: Game, share: float) -> _Family:
     tests: list[tuple[str, Ints, NDArray[np.intp]]] = []
     log_ps: list[Floats] = []
     for kind, tables in kinds:
@@ -347,7 +369,7 @@ def _cells(family: str, kinds: list[tuple[str, Ints]], share: float) -> _Family:
         which = int(np.searchsorted(first, i, side="right")) - 1
         kind, tables, cells = tests[which]
         t, row, outcome = (int(v) for v in cells[i - first[which]])
-        party, setting, other = _place(kind, t)
+        party, setting, other = _place(kind, t, game)
         table = tables[t]
         hits, runs = table[row, outcome], table[row].sum()
         hits2, runs2 = table[:, outcome].sum() - hits, table.sum() - runs
@@ -365,20 +387,24 @@ def _cells(family: str, kinds: list[tuple[str, Ints]], share: float) -> _Family:
                 None,
                 float(np.exp(log_p[i])),
                 float(adjusted[i]),
+                _where(party, setting, other, outcome, game),
             )
         )
     return _Family(len(log_p), best)
 
 
-def _detectable(total: Ints, share: float, tests: int) -> tuple[float, float, float] | None:
-    """Shifts at one setting pair that are found with probability 0.9; outcomes of probability ¼."""
+def _detectable(tables: list[Ints], share: float, tests: int) -> tuple[float, float, float] | None:
+    """Shifts at one setting pair that are found with probability 0.9; outcomes equally likely."""
     if not tests:
         return None
-    row = total.sum(2).astype(np.float64)
-    rest = row.sum(1, keepdims=True) - row
-    usable = (row > 0) & (rest > 0)
-    if not usable.any():
+    shifts = []
+    for table in tables:
+        row = table.sum(2).astype(np.float64)
+        rest = row.sum(1, keepdims=True) - row
+        usable = (row > 0) & (rest > 0)
+        likely = 1 / table.shape[2]
+        error = np.sqrt(likely * (1 - likely) * (1 / row[usable] + 1 / rest[usable]))
+        shifts.append(np.minimum(1.0, (norm.isf(share / tests / 2) + norm.isf(0.1)) * error))
+    if not len(shift := np.concatenate(shifts)):
         return None
-    error = np.sqrt(0.25 * 0.75 * (1 / row[usable] + 1 / rest[usable]))
-    shift = np.minimum(1.0, (norm.isf(share / tests / 2) + norm.isf(0.1)) * error)
     return float(shift.min()), float(np.median(shift)), float(shift.max())

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
 from protocol.jobs.job import ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
@@ -24,6 +25,7 @@ from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
 from protocol.run.tally import check_runs
+from qdevices.game import GAMES
 
 #: Told the name of every step just before or after it, for logs and for tests of crashes.
 Observer = Callable[[str], None]
@@ -127,7 +129,7 @@ def fetch(
         received = patience.call(partial(provider.result, job_id, sent))
         observer(f"received {chunk.number}")
         try:
-            check_runs(settings, received)
+            check_runs(settings, received, GAMES[FIRST_GAME])
         except InputError as error:
             ledger.mark(chunk, "failed", note=f"unusable result: {error}")
             continue

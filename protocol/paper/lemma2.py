@@ -10,7 +10,7 @@ common denominator in `data/lemma2.json`: marginal potentials a, b (see `potenti
     Σ_u max_x [ 1{(x,u) = (x*,u*)} − λ·B(x,u) − a(u,x1) − b(u,x2) ]  =  3/4,
 
 which proves the lemma by weak duality.  That λ = 1/6 cannot be lowered the linear programme of
-`values.largest_probability` shows.
+`eq36.largest_probability` shows.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.potentials import N_SLOTS, reduced_costs, sums
+from protocol.certificate.potentials import n_slots, reduced_costs, sums
 from protocol.errors import InputError
-from qdevices.ks18.game import PAPER_OUTCOME, PAPER_SETTING, losing_table
+from qdevices.ks18.game import KS18, paper_event
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +48,12 @@ class Lemma2Dual:
         Raises:
             InputError: the potentials do not sum to zero, so that they prove nothing.
         """
-        if (bad := np.flatnonzero(sums(self.numerators))).size:
+        if (bad := np.flatnonzero(sums(self.numerators, KS18))).size:
             raise InputError(f"potentials of class {int(bad[0])} do not sum to zero")
         scale = self.denominator * self.slope.denominator
-        event = np.zeros(losing_table().shape, dtype=np.int64)
-        event[PAPER_SETTING, PAPER_OUTCOME] = scale
-        penalty = self.slope.numerator * self.denominator * losing_table().astype(np.int64)
-        costs = reduced_costs(event - penalty, self.numerators * self.slope.denominator)
+        event = scale * paper_event().astype(np.int64)
+        penalty = self.slope.numerator * self.denominator * KS18.losing.astype(np.int64)
+        costs = reduced_costs(event - penalty, self.numerators * self.slope.denominator, KS18)
         return Fraction(int(costs.max(axis=1).sum()), scale)
 
 
@@ -63,7 +62,7 @@ def lemma2_duals() -> tuple[Lemma2Dual, Lemma2Dual]:
     text = resources.files("protocol.paper").joinpath("data/lemma2.json").read_text()
     duals = []
     for entry in json.loads(text)["duals"]:
-        numerators = np.zeros(N_SLOTS, dtype=np.int64)
+        numerators = np.zeros(n_slots(KS18), dtype=np.int64)
         for slot, value in entry["numerators"]:
             numerators[slot] = value
         duals.append(Lemma2Dual(Fraction(entry["slope"]), int(entry["denominator"]), numerators))

@@ -12,7 +12,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from protocol.settings.code import check_epsilon
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.game import Game
+from qdevices.ks18.game import KS18, paper_event
 
 _LN2 = math.log(2)
 _MAX_LOG2_RUNS = 900.0
@@ -42,6 +47,11 @@ class Theorem9:
         return {
             k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in data.items()
         }
+
+
+def second_event(game: Game) -> NDArray[np.bool_]:
+    """D of the paper's second test, a (pairs, joint) mask; empty for any other game."""
+    return paper_event() if game == KS18 else np.zeros(game.shape, dtype=np.bool_)
 
 
 def delta_limit(epsilon: float) -> float:

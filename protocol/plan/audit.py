@@ -16,8 +16,8 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
-from protocol.request import BITS_PER_OUTCOME, MOST_RUNS, check_covered, check_demands
-from protocol.settings.code import check_epsilon
+from protocol.request import MOST_RUNS, check_covered, check_demands
+from protocol.settings.sv_tree import check_epsilon
 
 if TYPE_CHECKING:
     from protocol.plan.plan import Plan
@@ -37,14 +37,14 @@ def check_plan(plan: Plan) -> dict[str, int | float]:
         InputError: an entry of another type or out of range, or an output that does not follow from
             the thresholds at the plan's soundness, with both numbers that disagree.
     """
-    numbers = _numbers(plan)
     if not isinstance(plan.certificate, ScoreCertificate):
         raise InputError(f"the plan's certificate is {plan.certificate!r:.60}, expected one")
+    numbers = _numbers(plan)
     if plan.extractor is not None and not isinstance(plan.extractor, Extractor):
         raise InputError(f"the plan's extractor is {plan.extractor!r:.60}, expected one or None")
     if plan.reason is not None and not isinstance(plan.reason, str):
         raise InputError(f"the plan's reason is {plan.reason!r:.60}, expected a text or None")
-    check_demands(plan.runs, plan.soundness, plan.completeness)
+    check_demands(plan.runs, plan.soundness, plan.completeness, plan.code.game)
     check_covered(plan.certificate, numbers["epsilon"])
     given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
     room = ROUNDING * max(1.0, abs(given))
@@ -62,7 +62,7 @@ def check_plan(plan: Plan) -> dict[str, int | float]:
 
 def _numbers(plan: Plan) -> dict[str, int | float]:
     runs = _whole("runs", plan.runs, 1, MOST_RUNS)
-    most = BITS_PER_OUTCOME * runs
+    most = plan.code.game.outcome_bits * runs
     return {
         "runs": runs,
         "epsilon": float(check_epsilon(plan.epsilon)) + 0.0,
@@ -112,7 +112,7 @@ def _check_extractor(plan: Plan, extractor: Extractor, given: float, room: float
             raise InputError(f"the plan's {name} is {found}, expected {expected}")
     if not extractor.strong_in("source1"):
         raise InputError("the plan's extractor is not strong in source 1, expected one that is")
-    if extractor.length2 != BITS_PER_OUTCOME * plan.capacity:
+    if extractor.length2 != plan.code.game.outcome_bits * plan.capacity:
         raise InputError(
             f"the plan keeps {plan.capacity} outcomes, expected {extractor.length2} bits of them "
             "as its extractor has it"

@@ -21,7 +21,6 @@ from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.request import BEST, MOST_RUNS, OPTIMISED, Request
 from protocol.search.optimise import optimised_for
-from qdevices.ks18.game import honest_table, with_white_noise
 
 #: Certificates of a kind that are planned in full, the best by estimate.
 _FINALISTS = 3
@@ -123,11 +122,11 @@ def nearest_feasible(
                 low = middle
         least = math.ceil(math.exp(high))
     largest: float | None = None
-    if works(request.runs, honest_table()):
+    if works(request.runs, request.game.honest):
         weak, strong = -30.0, 0.0
         while strong - weak > 0.01:
             middle = (weak + strong) / 2
-            if works(request.runs, with_white_noise(honest_table(), math.exp(middle))):
+            if works(request.runs, request.game.noisy(math.exp(middle))):
                 weak = middle
             else:
                 strong = middle

@@ -13,12 +13,12 @@ from typing import Any
 
 from protocol.certificate import file as certificates
 from protocol.documents.fields import Fields
-from protocol.documents.format import FIRST_GAME, Format, Opened
+from protocol.documents.format import Format, Opened
 from protocol.errors import InputError
 from protocol.extract.kinds import extractor_from_json
 from protocol.plan.audit import ROUNDING
 from protocol.plan.plan import Plan
-from protocol.request import BITS_PER_OUTCOME, MOST_RUNS
+from protocol.request import MOST_RUNS
 
 #: In 2.0 the document's digest was the plan's.
 FORMAT = Format("ksamp-plan", "plan", sealed_from=1)
@@ -48,7 +48,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     entries = Fields(data, "the plan")
     certificate = certificates.from_json(entries.object("certificate"))
     runs = entries.integer("runs", 1, MOST_RUNS)
-    most = BITS_PER_OUTCOME * runs
+    most = certificate.code.game.outcome_bits * runs
     found: dict[str, Any] = {
         "runs": runs,
         "epsilon": entries.number("epsilon", 0, 0.5),
@@ -87,7 +87,7 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
         InputError: the file exists (unless `overwrite`) or cannot be written.
     """
     content = {"plan": plan_to_json(plan), "plan_sha256": plan.digest}
-    FORMAT.write(path, content, FIRST_GAME, overwrite=overwrite)
+    FORMAT.write(path, content, plan.code.game.name, overwrite=overwrite)
 
 
 def read_plan(path: str | Path) -> Plan:

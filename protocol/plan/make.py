@@ -8,10 +8,10 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
 from protocol.extract.extractor import Extractor
 from protocol.extract.kinds import EXTRACTORS
+from protocol.paper.theorem9 import second_event
 from protocol.plan.plan import Plan
 from protocol.plan.tails import binomial_lower, binomial_upper, score_quantile
-from protocol.request import BITS_PER_OUTCOME, Request, check_covered, same_code
-from qdevices.ks18.game import losing_table, paper_event
+from protocol.request import Request, check_covered, same_code
 
 #: Shares of the allowed failures 1 − completeness.  Only the score decides how much comes out,
 #: so it gets nearly all; the two tests of the paper are then all but implied by it.
@@ -44,7 +44,7 @@ def plan_with(request: Request, certificate: ScoreCertificate) -> Plan:
     joint = settings[:, None] * request.behaviour
     event = certificate.credited_event()
     failure = 1 - request.completeness
-    expected_losing = float(joint[losing_table()].sum())
+    expected_losing = float(joint[code.game.losing].sum())
     expected_event = float(joint[event].sum())
     finite = np.where(joint > 0, certificate.log2_factors, 0.0)
     expected_score = float(runs * (joint * finite).sum())
@@ -57,14 +57,14 @@ def plan_with(request: Request, certificate: ScoreCertificate) -> Plan:
         failure * (1 - 2 * _SHARE_TESTS - _SHARE_CAPACITY),
     )
     output_bits, min_entropy, extractor = _largest_output(
-        request, certificate.beta, score_least, BITS_PER_OUTCOME * capacity
+        request, certificate.beta, score_least, code.game.outcome_bits * capacity
     )
     losing_limit = binomial_upper(runs, expected_losing, _SHARE_TESTS * failure)
     event_least = binomial_lower(runs, expected_event, _SHARE_TESTS * failure)
     reason = None
     if extractor is None:
         reason = _why_nothing(
-            request, certificate, expected_score, score_least, BITS_PER_OUTCOME * capacity
+            request, certificate, expected_score, score_least, code.game.outcome_bits * capacity
         )
     return Plan(
         runs=runs,
@@ -82,7 +82,7 @@ def plan_with(request: Request, certificate: ScoreCertificate) -> Plan:
         expected_losing=expected_losing,
         expected_event=expected_event,
         expected_score=expected_score,
-        expected_paper_event=float(joint[paper_event()].sum()),
+        expected_paper_event=float(joint[second_event(code.game)].sum()),
         reason=reason,
     )
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import digest
 from protocol.extract.extractor import Extractor
-from protocol.paper.theorem9 import Theorem9, for_one_bit
+from protocol.paper.theorem9 import Theorem9, for_one_bit, second_event
 from protocol.plan.audit import check_plan
 from protocol.settings.code import SettingCode
 
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def event(self) -> NDArray[np.bool_]:
-        """D of test 2: the outcomes at u0 that the certificate credits, an (81, 16) mask."""
+        """D of test 2: the outcomes at u0 that the certificate credits, a (pairs, joint) mask."""
         return self.certificate.credited_event()
 
     @property
@@ -115,8 +115,8 @@ class Plan:
         nine = for_one_bit(
             self.runs, self.epsilon, self.delta, self.expected_paper_event, self.soundness
         )
-        # Its test 1 speaks of all 81 pairs; under a code that omits some it says nothing.
-        tested = bool(self.code.settings_used.all())
+        # Its test 1 speaks of all pairs of one game; under a code that omits some it says nothing.
+        tested = bool(self.code.settings_used.all() and second_event(self.code.game).any())
         return nine if tested else replace(nine, applies=False)
 
     @property

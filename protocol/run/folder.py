@@ -42,6 +42,7 @@ from protocol.documents.format import is_sealed
 from protocol.errors import InputError
 from protocol.run.finish import Result
 from protocol.run.record import RunRecord, run_record
+from qdevices.game import Game
 
 SETTINGS = "settings.npy"
 OUTCOMES = "outcomes.npy"
@@ -336,12 +337,13 @@ def read_data(path: str | Path, record: RunRecord) -> Stored:
     if record.extracted and record.plan.extractor is not None:
         weak = read_bits(root / EXTRACTOR_BITS, record.plan.extractor.source1_bits)
         output = read_bits(root / OUTPUT, record.plan.output_bits)
-    pair = load_pair(root / SETTINGS, root / OUTCOMES, follow=False)
+    game = record.plan.code.game
+    pair = load_pair(root / SETTINGS, root / OUTCOMES, game, follow=False)
     return Stored(record, Recorded(*pair, record.provenance), weak, output)
 
 
-def read_recorded(settings: str | Path, outcomes: str | Path) -> Recorded:
-    """Runs from two `.npy` files; from a run folder they carry what its record says of them.
+def read_recorded(settings: str | Path, outcomes: str | Path, game: Game) -> Recorded:
+    """Runs of a game from two `.npy` files; from a run folder with what its record says of them.
 
     Raises:
         InputError: as `load_pair`; files of which one lies in a run folder and the other does not,
@@ -349,14 +351,14 @@ def read_recorded(settings: str | Path, outcomes: str | Path) -> Recorded:
     """
     around = {Path(os.path.realpath(file)).parent for file in (settings, outcomes)}
     if not any(holds_run(parent) for parent in around):
-        return Recorded(*load_pair(settings, outcomes), Provenance("recorded"))
+        return Recorded(*load_pair(settings, outcomes, game), Provenance("recorded"))
     if len(around) > 1:
         raise InputError(
             f"{str(settings)!r} and {str(outcomes)!r} are not of one run folder, expected both "
             "from it, or copies outside"
         )
     provenance = read_run(around.pop()).data.provenance
-    return Recorded(*load_pair(settings, outcomes), provenance)
+    return Recorded(*load_pair(settings, outcomes, game), provenance)
 
 
 def check_files(root: Path, record: RunRecord) -> None:

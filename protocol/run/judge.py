@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from protocol.certificate.check import check_certificate
 from protocol.data.provenance import Provenance
 from protocol.errors import InputError
+from protocol.paper.theorem9 import second_event
 from protocol.plan.audit import check_plan
 from protocol.plan.plan import Plan
 from protocol.run.redraws import redraw_charge
 from protocol.run.tally import HEAD, Tally, check_settings
-from qdevices.ks18.game import paper_event
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def new_tally(plan: Plan) -> Tally:
     """An empty tally with the plan's starred pair and capacity."""
     # A few thousand remembered stretches of settings, whatever the number of runs.
     stride = max(8 * HEAD, 1 << (plan.runs >> 12).bit_length())
-    return Tally(plan.code.starred, plan.capacity, stride)
+    return Tally(plan.code, plan.capacity, stride)
 
 
 def _check_tally(plan: Plan, tally: Tally) -> None:
@@ -60,8 +60,10 @@ def _check_tally(plan: Plan, tally: Tally) -> None:
     """
     wanted = new_tally(plan)
     found = (tally.starred, tally.capacity, tally.stride)
-    if found != (wanted.starred, wanted.capacity, wanted.stride) or tally.kept != min(
-        tally.starred_count, plan.capacity
+    if (
+        tally.game != wanted.game
+        or found != (wanted.starred, wanted.capacity, wanted.stride)
+        or tally.kept != min(tally.starred_count, plan.capacity)
     ):
         raise InputError(
             f"the tally has starred pair, capacity and stride {found} and keeps "
@@ -121,7 +123,7 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
         runs=plan.runs,
         losing_rate=lost / plan.runs,
         event_rate=starred / plan.runs,
-        paper_event_rate=tally.event_rate(paper_event()),
+        paper_event_rate=tally.event_rate(second_event(plan.code.game)),
         score=score,
         charge=charge,
         min_entropy_bits=max(0.0, certified),

@@ -18,7 +18,7 @@ from protocol.data.marks import RUN_FORMAT
 from protocol.data.provenance import Provenance
 from protocol.documents.fields import Fields
 from protocol.documents.files import read_json
-from protocol.documents.format import FIRST_GAME, Format
+from protocol.documents.format import Format
 from protocol.errors import InputError
 from protocol.plan.file import FORMAT as PLAN_FORMAT
 from protocol.plan.file import plan_from_json, plan_of, plan_to_json
@@ -113,7 +113,7 @@ def run_record(
         "seconds": dict(seconds),
         "files": dict(files),
     }
-    return FORMAT.seal(content, FIRST_GAME)
+    return FORMAT.seal(content, result.plan.code.game.name)
 
 
 def _texts(entries: Fields, key: str) -> dict[str, str]:

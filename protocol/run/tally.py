@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 from protocol.errors import InputError
 from protocol.settings.code import SettingCode
-from qdevices.ks18.game import N_JOINT, N_PAIRS, losing_table, pair_label
+from qdevices.game import Game
 
 #: Runs in each stretch of settings that a tally remembers.
 HEAD = 1 << 9
@@ -29,26 +29,35 @@ class Tally:
     """Counts that grow block by block, so that memory does not grow with the runs.
 
     Attributes:
-        starred: the setting pair u0 whose outcomes enter the extractor.
+        code: of the settings; its starred pair's outcomes enter the extractor.
         capacity: how many of its outcomes there is room for.
         stride: at least `HEAD`; from every multiple of it on, the settings of `HEAD` runs are
             remembered.
-        counts: runs with each setting and outcome, shape (81, 16).
+        counts: runs with each setting and outcome, (pairs, joint).
     """
 
-    starred: int
+    code: SettingCode
     capacity: int
     stride: int = 1 << 12
-    counts: NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros((N_PAIRS, N_JOINT), dtype=np.int64)
-    )
+    counts: NDArray[np.int64] = field(init=False)
     _kept: list[NDArray[np.uint8]] = field(default_factory=list)
     _room: int = -1
     _runs: int = 0
     _heads: list[bytearray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.counts = np.zeros(self.game.shape, dtype=np.int64)
         self._room = self.capacity
+
+    @property
+    def game(self) -> Game:
+        """The game that is counted."""
+        return self.code.game
+
+    @property
+    def starred(self) -> int:
+        """The setting pair u0 whose outcomes enter the extractor."""
+        return self.code.starred
 
     def add(self, settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
         """Count one block of runs, in run order; shape (n,) uint8 each.
@@ -56,9 +65,10 @@ class Tally:
         Raises:
             InputError: arrays of unequal length, or a setting or outcome out of range.
         """
-        check_runs(settings, outcomes)
-        index = settings.astype(np.int64) * N_JOINT + outcomes
-        self.counts += np.bincount(index, minlength=N_PAIRS * N_JOINT).reshape(N_PAIRS, N_JOINT)
+        game = self.game
+        check_runs(settings, outcomes, game)
+        index = settings.astype(np.int64) * game.n_joint + outcomes
+        self.counts += np.bincount(index, minlength=game.entries).reshape(game.shape)
         kept = outcomes[settings == self.starred][: self._room]
         self._room -= len(kept)
         self._kept.append(kept)
@@ -97,24 +107,27 @@ class Tally:
         return sum(map(len, self._kept))
 
     def device_bits(self) -> NDArray[np.uint8]:
-        """The kept outcomes as bits, four each, most significant first; shape (4·kept,) uint8."""
+        """The kept outcomes as bits, `outcome_bits` of the game each, most significant first.
+
+        Shape (outcome_bits·kept,) uint8; for KS-18 four bits each.
+        """
         kept = np.concatenate(self._kept) if self._kept else np.empty(0, dtype=np.uint8)
-        return np.unpackbits(kept[:, None], axis=1)[:, 4:].ravel()
+        return np.unpackbits(kept[:, None], axis=1)[:, 8 - self.game.outcome_bits :].ravel()
 
     def losing_rate(self) -> float:
         """L_n = (1/n) Σ B(x_i, u_i)."""
         return self.losing_count() / self.runs
 
     def losing_count(self) -> int:
-        """Number of lost rounds, the entries of S_B in its orthogonality form."""
-        return int(self.counts[losing_table()].sum())
+        """Number of lost rounds."""
+        return int(self.counts[self.game.losing].sum())
 
     def event_rate(self, event: NDArray[np.bool_]) -> float:
-        """S_n = (1/n) Σ D(x_i, u_i) for an event mask of shape (81, 16)."""
+        """S_n = (1/n) Σ D(x_i, u_i) for an event mask (pairs, joint)."""
         return self.event_count(event) / self.runs
 
     def event_count(self, event: NDArray[np.bool_]) -> int:
-        """Number of rounds in the event mask, shape (81, 16)."""
+        """Number of rounds in the event mask, (pairs, joint)."""
         return int(self.counts[event].sum())
 
 
@@ -128,7 +141,7 @@ def check_settings(
     even so means another code, or another source.
 
     Args:
-        counts: runs with each setting pair, (81,).
+        counts: runs with each setting pair, (pairs,).
         code: the setting code that is claimed.
         epsilon: ε of the source.
         log2_rarity: log₂ of the probability at which to refuse.
@@ -143,8 +156,8 @@ def check_settings(
     if (strange := np.flatnonzero((counts < least) | (counts > most))).size:
         pair = int(strange[0])
         raise InputError(
-            f"setting pair {pair_label(pair)} occurs in {counts[pair]} of {runs} runs, but "
-            f"setting code {code.name!r} and any source of epsilon {epsilon:g} give between "
+            f"setting pair {code.game.pair_label(pair)} occurs in {counts[pair]} of {runs} runs, "
+            f"but setting code {code.name!r} and any source of epsilon {epsilon:g} give between "
             f"{least[pair]:.0f} and {most[pair]:.0f}; were the settings chosen with another code, "
             "or is the source weaker?"
         )
@@ -227,13 +240,16 @@ def check_lean(extractor_bits: NDArray[np.uint8], epsilon: float) -> None:
         )
 
 
-def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8]) -> None:
-    """Check arrays of runs.
+def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], game: Game) -> None:
+    """Check arrays of runs of a game.
 
     Raises:
         InputError: not one-dimensional uint8, of unequal length, or a value out of range.
     """
-    for name, array, bound in (("settings", settings, N_PAIRS), ("outcomes", outcomes, N_JOINT)):
+    for name, array, bound in (
+        ("settings", settings, game.n_pairs),
+        ("outcomes", outcomes, game.n_joint),
+    ):
         if array.ndim != 1 or array.dtype != np.uint8:
             raise InputError(
                 f"{name} have shape {array.shape} and dtype {array.dtype}, expected (n,) uint8"

@@ -15,12 +15,17 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocol.certificate.groups import Group, box_stabiliser, slot_permutations
+from protocol.certificate.groups import (
+    Group,
+    box_stabiliser,
+    orbits,
+    setting_permutations,
+    slot_permutations,
+)
 from protocol.certificate.potentials import slots, zero_sum_classes
 from protocol.certificate.proof import GRID_BITS, Case
 from protocol.search.polytope import LinearProgramError
-from qdevices.ks18.game import N_JOINT, N_PAIRS
-from qdevices.ks18.symmetry import orbits
+from qdevices.game import Game
 
 #: Least factor: a run that was expected to be impossible costs at most five bits of score.
 LEAST_FACTOR = 2.0**-5
@@ -103,48 +108,50 @@ def add_case(
     group: Group,
     starred: int,
     power: float,
+    game: Game,
 ) -> int:
     """Add the unknowns and constraints of one case; returns the new number of columns.
 
     Unknowns, constant on the orbits of the case's symmetries: t_u for the maximum at every
     u ≠ u0, the potentials, α, and s_x for the maximum at every outcome of u0.
     """
-    own = box_stabiliser(group, starred, case.low, case.high)
+    joint = game.n_joint
+    own = box_stabiliser(group, starred, game, case.low, case.high)
     entry_orbits = orbits(own)
-    pair_orbits = orbits(own[:, ::N_JOINT] // N_JOINT)
-    slot_orbits = orbits(slot_permutations(own))
+    pair_orbits = orbits(setting_permutations(own, game))
+    slot_orbits = orbits(slot_permutations(own, game))
     n_pairs, n_slots = int(pair_orbits.max()) + 1, int(slot_orbits.max()) + 1
     t, pot = width, width + n_pairs
     alpha, s = pot + n_slots, pot + n_slots + 1
-    alice, bob = (pot + slot_orbits[part] for part in slots())
+    alice, bob = (pot + slot_orbits[part] for part in slots(game))
 
     first = np.unique(entry_orbits, return_index=True)[1]
-    first = first[first // N_JOINT != starred]
-    pairs = first // N_JOINT
+    first = first[first // joint != starred]
+    pairs = first // joint
     # w·φ − a − b ≤ t
     rows.add(
         [labels[first], alice[first], bob[first], t + pair_orbits[pairs]],
         [weights[pairs], -1.0, -1.0, -1.0],
         0.0,
     )
-    star = N_JOINT * starred + np.arange(N_JOINT)
+    star = joint * starred + np.arange(joint)
     for end in (case.low / 2**GRID_BITS, case.high / 2**GRID_BITS):
         # φ·p^{1+β} + (p^{1+β} − p)/β − (a + b + α)·p ≤ s
         rows.add(
-            [labels[star], alice[star], bob[star], np.full(N_JOINT, alpha), s + np.arange(N_JOINT)],
+            [labels[star], alice[star], bob[star], np.full(joint, alpha), s + np.arange(joint)],
             [end ** (1 + power), -end, -end, -end, -1.0],
             (end - end ** (1 + power)) / power,
         )
-    count = np.bincount(pair_orbits[np.arange(N_PAIRS) != starred], minlength=n_pairs)
+    count = np.bincount(pair_orbits[np.arange(game.n_pairs) != starred], minlength=n_pairs)
     rows.add_one(
-        np.concatenate([t + np.arange(n_pairs), [alpha], s + np.arange(N_JOINT)]),
-        np.concatenate([count, np.ones(1 + N_JOINT)]).astype(np.float64),
+        np.concatenate([t + np.arange(n_pairs), [alpha], s + np.arange(joint)]),
+        np.concatenate([count, np.ones(1 + joint)]).astype(np.float64),
     )
-    classes = zero_sum_classes()
+    classes = zero_sum_classes(game)
     seen = set()
     for k in range(int(classes.max()) + 1):
         used, counts = np.unique(slot_orbits[classes == k], return_counts=True)
         if (key := (used.tobytes(), counts.tobytes())) not in seen:
             seen.add(key)
             equations.add_one(pot + used, counts.astype(np.float64))
-    return s + N_JOINT
+    return s + joint

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.groups import Group
+from protocol.certificate.groups import Group, orbits, setting_permutations, stabiliser
 from protocol.certificate.proof import BETA_BITS, cases
 from protocol.search.case_rows import LEAST_FACTOR, Rows, add_case, maximise, tangent_points
-from qdevices.ks18.game import N_JOINT, N_PAIRS
-from qdevices.ks18.symmetry import orbits, setting_permutations, stabiliser
+from qdevices.game import Game
 
 _NEGLIGIBLE = 1e-7
 
@@ -34,9 +33,9 @@ class Shares:
     """The best shares of words for one β, and the table that goes with them.
 
     Attributes:
-        shares: ν(u), (81,), the starred pair's among them; sums to 1.
-        orbit: label of the orbit of each pair, (81,), on which ν is constant.
-        log2_factors: log₂F, (81, 16).
+        shares: ν(u), (pairs,), the starred pair's among them; sums to 1.
+        orbit: label of the orbit of each pair, (pairs,), on which ν is constant.
+        log2_factors: log₂F, (pairs, joint).
     """
 
     shares: NDArray[np.float64]
@@ -45,6 +44,7 @@ class Shares:
 
 
 def best_shares(
+    game: Game,
     starred: int,
     star_share: float,
     guarantee: float,
@@ -57,11 +57,12 @@ def best_shares(
     """The shares of words with the largest expected score.
 
     Args:
-        starred: u0, 0..80.
+        game: that is played.
+        starred: u0.
         star_share: ν₀ under fair bits, in (0, 1).
         guarantee: κ, how much of ν(u)/ν₀ is left at an ε-SV source's worst, in (0, 1].
-        behaviour: expected P(x|u), (81, 16); must be the same on orbits of the symmetries that
-            keep u0 (`symmetrised`).
+        behaviour: expected P(x|u), (pairs, joint); must be the same on orbits of the symmetries
+            that keep u0 (`symmetrised`).
         beta: β in units of 2^−20.
         grid: of the cases, in units of 2^−10.
         group: symmetries that keep u0; the shares are the same on its orbits.
@@ -71,11 +72,11 @@ def best_shares(
         LinearProgramError: HiGHS failed, or the pairs left do not suffice for a certificate.
     """
     power = beta / 2**BETA_BITS
-    labels, pair_orbits = orbits(group), orbits(setting_permutations(group))
+    labels, pair_orbits = orbits(group), orbits(setting_permutations(group, game))
     size, n_pairs = int(labels.max()) + 1, int(pair_orbits.max()) + 1
     value = np.bincount(labels, behaviour.ravel(), size)
     pair_of = np.zeros(size, dtype=np.int64)
-    pair_of[labels] = np.repeat(pair_orbits, N_JOINT)
+    pair_of[labels] = np.repeat(pair_orbits, game.n_joint)
     at_star = pair_of == pair_orbits[starred]
     active = np.flatnonzero(value > 0)
     star, others = active[at_star[active]], active[~at_star[active]]
@@ -98,10 +99,9 @@ def best_shares(
     count[pair_orbits[starred]] = 0
     equations.add_one(weight + np.arange(n_pairs), count, guarantee * (1 - star_share) / star_share)
     width = weight + n_pairs
-    for case in cases(grid, group, starred):
-        width = add_case(
-            rows, equations, width, case, labels, np.ones(N_PAIRS), group, starred, power
-        )
+    weights = np.ones(game.n_pairs)
+    for case in cases(grid, group, starred, game):
+        width = add_case(rows, equations, width, case, labels, weights, group, starred, power, game)
 
     objective = np.zeros(width)
     objective[size + star] = value[star]
@@ -123,12 +123,10 @@ def best_shares(
     factors = np.maximum(1 + power * change, LEAST_FACTOR)
     shares = star_share / guarantee * w[pair_orbits]
     shares[starred] = star_share
-    return Shares(
-        shares / shares.sum(), pair_orbits, np.log2(factors)[labels].reshape(N_PAIRS, N_JOINT)
-    )
+    return Shares(shares / shares.sum(), pair_orbits, np.log2(factors)[labels].reshape(game.shape))
 
 
-def symmetrised(behaviour: NDArray[np.float64], starred: int) -> NDArray[np.float64]:
-    """The average of a behaviour (81, 16) over the symmetries of the game that keep u0."""
+def symmetrised(behaviour: NDArray[np.float64], starred: int, game: Game) -> NDArray[np.float64]:
+    """The average of a behaviour (pairs, joint) over the symmetries of the game that keep u0."""
     flat = behaviour.ravel()
-    return np.asarray(flat[stabiliser(starred)].mean(axis=0).reshape(behaviour.shape))
+    return np.asarray(flat[stabiliser(starred, game)].mean(axis=0).reshape(behaviour.shape))

@@ -4,7 +4,8 @@ A weak source can make a word of k bits rarer by (1−2ε)^k, so few bits a run 
 bits have few words: the question is which pairs can do without a test.  The search
 
 1. solves the programme of `code_program`, with real-valued shares, for a starred pair of each class
-   (same basis, one common ray, none) over β, and goes on with the classes that come near the best;
+   (orbit of the game's symmetries; for KS-18 same basis, one common ray, none) over β, and goes on
+   with the classes that come near the best;
 2. gives up pairs, the least tested first, and solves again, until nothing is certified any more;
    under the symmetries that keep u0 *and the parties*, since in a small set of pairs the parties
    measure different bases;
@@ -23,7 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.groups import Group, keeping_parties
+from protocol.certificate.groups import (
+    Group,
+    keeping_parties,
+    setting_permutations,
+    stabiliser,
+)
 from protocol.certificate.proof import BETA_BITS
 from protocol.certificate.worth import estimated_output
 from protocol.progress import Progress
@@ -34,11 +40,8 @@ from protocol.search.polytope import LinearProgramError
 from protocol.search.table_program import best_table
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import sv_ratio
-from qdevices.ks18.game import N_PAIRS, STARRED_SETTING, pair_index
-from qdevices.ks18.symmetry import stabiliser
+from qdevices.game import Game
 
-#: One starred pair of each class: no common ray, one common ray, same basis.
-STARRED_CLASSES = (STARRED_SETTING, pair_index(1, 2), pair_index(1, 1))
 BITS_PER_RUN = (5, 6, 7)
 #: Where pairs are given up: five bits, a quarter of the words starred.
 _BITS, _STAR_SHARE = 5, 0.25
@@ -85,13 +88,15 @@ class _Search:
 
     def __init__(self, request: Request, progress: Progress | None) -> None:
         self._request = request
-        self._behaviour = {u: symmetrised(request.behaviour, u) for u in STARRED_CLASSES}
+        self._game = game = request.game
+        self._classes = starred_classes(game)
+        self._behaviour = {u: symmetrised(request.behaviour, u, game) for u in self._classes}
         self._tell = progress or (lambda stage, done, total: None)
 
     def run(self) -> list[Rated]:
         relaxed = []
-        for done, starred in enumerate(STARRED_CLASSES):
-            self._tell("rating starred pairs", done, len(STARRED_CLASSES))
+        for done, starred in enumerate(self._classes):
+            self._tell("rating starred pairs", done, len(self._classes))
             relaxed.append((*self._best_octave(starred), starred))
         best = max(worth for worth, _, _ in relaxed)
         rated: dict[SettingCode, tuple[float, int]] = {}
@@ -99,7 +104,7 @@ class _Search:
             if worth <= 0 or worth < _WORTH_FOLLOWING * best:
                 continue
             for shares in self._fewer_and_fewer(starred, octave):
-                for code in codes_from(shares.shares, starred):
+                for code in codes_from(shares.shares, starred, self._game):
                     if code not in rated:
                         rated[code] = self._rate(code, octave), octave
         leading = sorted(rated, key=lambda c: -rated[c][0])[:_FINALISTS]
@@ -116,11 +121,11 @@ class _Search:
     def _best_octave(self, starred: int) -> tuple[float, int]:
         """The largest relaxed merit over β, and its octave."""
         if self._request.runs is None:
-            shares = self._shares(starred, _OCTAVES[-1], stabiliser(starred))
+            shares = self._shares(starred, _OCTAVES[-1], stabiliser(starred, self._game))
             return self._worth(shares, starred, _OCTAVES[-1]), _OCTAVES[-1]
         best = (-math.inf, _OCTAVES[0])
         for octave in _OCTAVES:
-            shares = self._shares(starred, octave, stabiliser(starred))
+            shares = self._shares(starred, octave, stabiliser(starred, self._game))
             worth = self._worth(shares, starred, octave)
             if worth < best[0] and best[0] > 0:
                 break  # the merit has one peak in β
@@ -132,6 +137,7 @@ class _Search:
     ) -> Shares | None:
         try:
             return best_shares(
+                self._game,
                 starred,
                 _STAR_SHARE,
                 guarantee(_BITS, _STAR_SHARE, self._request.epsilon),
@@ -154,17 +160,18 @@ class _Search:
 
     def _fewer_and_fewer(self, starred: int, octave: int) -> Iterator[Shares]:
         """Shares on smaller and smaller sets of pairs, as long as something is certified."""
-        group = keeping_parties(stabiliser(starred))
+        group = keeping_parties(stabiliser(starred, self._game), self._game)
         untested: tuple[int, ...] = ()
         while True:
             shares = self._shares(starred, octave, group, untested)
             if shares is None or self._worth(shares, starred, octave) <= 0:
                 return
             yield shares
-            tested = (shares.shares > 0) & (np.arange(N_PAIRS) != starred)
+            pairs = self._game.n_pairs
+            tested = (shares.shares > 0) & (np.arange(pairs) != starred)
             total = np.bincount(shares.orbit, np.where(tested, shares.shares, 0))
             alive = np.flatnonzero(total > 0)
-            self._tell("giving up pairs", N_PAIRS - int(tested.sum()), N_PAIRS)
+            self._tell("giving up pairs", pairs - int(tested.sum()), pairs)
             gone = np.setdiff1d(shares.orbit, [*alive, shares.orbit[starred]])
             untested = (*(int(k) for k in gone), int(alive[np.argmin(total[alive])]))
 
@@ -180,12 +187,18 @@ class _Search:
         return table_merit(table, joint, self._request)
 
 
-def codes_from(shares: NDArray[np.float64], starred: int) -> list[SettingCode]:
-    """Codes of whole words for shares (81,): one word a pair, and as many as the shares have it.
+def starred_classes(game: Game) -> tuple[int, ...]:
+    """One setting pair of each orbit of the game's symmetries, the last first."""
+    least = setting_permutations(game.symmetries, game).min(axis=0)
+    return tuple(np.unique(least)[::-1].tolist())
+
+
+def codes_from(shares: NDArray[np.float64], starred: int, game: Game) -> list[SettingCode]:
+    """Codes of whole words for shares (pairs,): one word a pair, and as many as the shares have it.
 
     The starred pair gets what is left, an eighth of the words or more; its words come first.
     """
-    tested = np.flatnonzero((shares > 0) & (np.arange(N_PAIRS) != starred))
+    tested = np.flatnonzero((shares > 0) & (np.arange(game.n_pairs) != starred))
     wanted = shares[tested] / shares[tested].sum()
     found = []
     for bits in BITS_PER_RUN:
@@ -195,7 +208,7 @@ def codes_from(shares: NDArray[np.float64], starred: int) -> list[SettingCode]:
         for counts in (np.ones(len(tested), dtype=np.int64), weighted):
             if (left := words - int(counts.sum())) >= words // 8:
                 order = (starred,) * left + tuple(int(u) for u in np.repeat(tested, counts))
-                found.append(SettingCode("searched", order, starred))
+                found.append(SettingCode("searched", order, starred, game))
     return list(dict.fromkeys(found))
 
 

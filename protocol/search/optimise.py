@@ -31,9 +31,9 @@ from protocol.request import Request
 from protocol.search.polytope import LinearProgramError
 from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
-from protocol.settings.code import CANDIDATE_CODES, SettingCode
-from qdevices.device import check_behaviour
-from qdevices.ks18.game import honest_table, with_white_noise
+from protocol.settings.code import SettingCode
+from protocol.settings.kinds import CANDIDATES
+from qdevices.game import check_behaviour
 
 _ONE = 1 << GRID_BITS
 #: Few cases while β is searched, more for the table that is kept.
@@ -83,7 +83,7 @@ def optimise(
     Raises:
         InputError: a behaviour that signals; the offending entry is named.
     """
-    epsilon, behaviour = request.epsilon, check_behaviour(request.behaviour)
+    epsilon, behaviour = request.epsilon, check_behaviour(request.behaviour, code.game)
     joint = code.probabilities()[:, None] * behaviour
     tell = progress or (lambda stage, done, total: None)
 
@@ -178,7 +178,7 @@ def largest_noise(
     listed = tuple(codes)
 
     def works(noise: float) -> bool:
-        noisy = replace(request, behaviour=with_white_noise(honest_table(), noise))
+        noisy = replace(request, behaviour=request.game.noisy(noise))
         return any(optimise(noisy, code, grid=SEARCH_GRID) for code in listed)
 
     tell = progress or (lambda stage, done, total: None)
@@ -205,6 +205,6 @@ def optimised_certificate(found: Found, **about: Any) -> TableCertificate:
 
 def optimised_for(request: Request, progress: Progress | None = None) -> TableCertificate | None:
     """The certificate made for just this request, of its code or the best of several; or None."""
-    codes = CANDIDATE_CODES if request.code is None else (request.code,)
+    codes = CANDIDATES[request.game.name] if request.code is None else (request.code,)
     found = optimise_codes(request, codes, progress=progress)
     return None if found is None else optimised_certificate(found)

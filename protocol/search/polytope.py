@@ -1,8 +1,8 @@
-"""The no-signalling polytope of two parties, nine settings and four outcomes, and its symmetries.
+"""The no-signalling polytope of a game, and its reduction to orbits of symmetries.
 
-A behaviour is P(x|u), shape (81, 16), entries 16·(9u1+u2) + 4x1+x2 when flattened.  It is a
-no-signalling box if it is normalised and each party's marginal does not depend on the other's
-setting: 81 + 432 linear equations for 1296 non-negative numbers.  A linear programme whose data
+A behaviour is P(x|u), shape (pairs, joint).  It is a no-signalling box if it is normalised and each
+party's marginal does not depend on the other's setting: for KS-18, 81 + 432 linear equations for
+1296 non-negative numbers.  A linear programme whose data
 are invariant under a group of symmetries may be solved over boxes that are constant on its
 orbits (design 2): averaging a box over the group changes neither objective nor constraints.
 """
@@ -10,19 +10,16 @@ orbits (design 2): averaging a box over the group changes neither objective nor 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 
-from protocol.certificate.groups import Group
+from protocol.certificate.groups import Group, orbits
 from protocol.errors import KsampError
-from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
-from qdevices.ks18.symmetry import orbits
-
-N_ENTRIES = N_PAIRS * N_JOINT
+from qdevices.game import Game
 
 
 class LinearProgramError(KsampError, RuntimeError):
@@ -34,12 +31,14 @@ class Polytope:
     """Equations `matrix @ p = right` of boxes constant on orbits.
 
     Attributes:
-        labels: orbit of each entry, shape (1296,).
-        matrix: sparse, one column an orbit; without symmetry the rows are 81 normalisations,
-            then Alice's 216 and Bob's 216 equations (the fourth outcome's follows).
+        game: whose boxes they are.
+        labels: orbit of each entry, shape (entries,).
+        matrix: sparse, one column an orbit; without symmetry the rows are the normalisations,
+            one a pair, then Alice's and Bob's equations (the last outcome's follows).
         right: right-hand side.
     """
 
+    game: Game
     labels: NDArray[np.int64]
     matrix: sparse.csr_matrix
     right: NDArray[np.float64]
@@ -51,60 +50,56 @@ class Polytope:
         return np.asarray(np.bincount(self.labels, weights, size), dtype=np.float64)
 
     def spread(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The behaviour (81, 16) of a box given per orbit."""
-        return np.asarray(box)[self.labels].reshape(N_PAIRS, N_JOINT)
+        """The behaviour (pairs, joint) of a box given per orbit."""
+        return np.asarray(box)[self.labels].reshape(self.game.shape)
 
 
-@cache
-def full_polytope() -> Polytope:
-    """The polytope without symmetry: 513 rows, 1296 columns."""
+@lru_cache(maxsize=16)
+def full_polytope(game: Game) -> Polytope:
+    """The polytope without symmetry: for KS-18 513 rows, 1296 columns."""
     rows: list[int] = []
     columns: list[int] = []
     values: list[float] = []
+    entry = np.arange(game.entries).reshape(*game.settings, *game.outcomes)
 
-    def add(row: int, entries: list[int], value: float) -> None:
-        rows.extend([row] * len(entries))
-        columns.extend(entries)
-        values.extend([value] * len(entries))
+    def add(row: int, entries: NDArray[np.int64], value: float) -> None:
+        rows.extend([row] * entries.size)
+        columns.extend(entries.ravel().tolist())
+        values.extend([value] * entries.size)
 
-    for u in range(N_PAIRS):
-        add(u, [N_JOINT * u + x for x in range(N_JOINT)], 1.0)
-    row = N_PAIRS
-    for party in range(2):
-        for own in range(N_SETTINGS):
-            for other in range(1, N_SETTINGS):
-                for x in range(N_OUTCOMES - 1):
-                    add(row, _marginal(party, own, other, x), 1.0)
-                    add(row, _marginal(party, own, 0, x), -1.0)
+    for u in range(game.n_pairs):
+        add(u, entry.reshape(game.shape)[u], 1.0)
+    row = game.n_pairs
+    # Each party's entries by own setting, other setting, own outcome, other outcome.
+    for grid in (entry, entry.transpose(1, 0, 3, 2)):
+        for own in grid:
+            for other in own[1:]:
+                for x in range(len(other) - 1):
+                    add(row, other[x], 1.0)
+                    add(row, own[0, x], -1.0)
                     row += 1
-    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(row, N_ENTRIES))
+    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(row, game.entries))
     right = np.zeros(row)
-    right[:N_PAIRS] = 1.0
-    return Polytope(np.arange(N_ENTRIES), matrix, right)
+    right[: game.n_pairs] = 1.0
+    return Polytope(game, np.arange(game.entries), matrix, right)
 
 
-def _marginal(party: int, own: int, other: int, x: int) -> list[int]:
-    """The entries whose sum is P(x|own) of `party` beside the other party's setting `other`."""
-    u = N_SETTINGS * own + other if party == 0 else N_SETTINGS * other + own
-    step, rest = (N_OUTCOMES, 1) if party == 0 else (1, N_OUTCOMES)
-    return [N_JOINT * u + step * x + rest * y for y in range(N_OUTCOMES)]
-
-
-def reduced_polytope(group: Group) -> Polytope:
-    """The polytope of boxes that are invariant under `group` (rows as in `entry_permutations`)."""
-    return _reduced(group.tobytes(), len(group))
+def reduced_polytope(group: Group, game: Game) -> Polytope:
+    """The polytope of boxes that are invariant under `group` (rows as in `Game.symmetries`)."""
+    return _reduced(group.tobytes(), len(group), game)
 
 
 @lru_cache(maxsize=128)
-def _reduced(data: bytes, order: int) -> Polytope:
-    group = np.frombuffer(data, dtype=np.int64).reshape(order, N_ENTRIES)
+def _reduced(data: bytes, order: int, game: Game) -> Polytope:
+    size = game.entries
+    group = np.frombuffer(data, dtype=np.int64).reshape(order, size)
     if order == 1:
-        return full_polytope()
-    labels, full = orbits(group), full_polytope()
-    collect = sparse.csr_matrix((np.ones(N_ENTRIES), (np.arange(N_ENTRIES), labels)))
+        return full_polytope(game)
+    labels, full = orbits(group), full_polytope(game)
+    collect = sparse.csr_matrix((np.ones(size), (np.arange(size), labels)))
     rows = np.column_stack([(full.matrix @ collect).toarray(), full.right])
     rows = np.unique(rows[np.abs(rows[:, :-1]).sum(axis=1) > 0], axis=0)
-    return Polytope(labels, sparse.csr_matrix(rows[:, :-1]), rows[:, -1].copy())
+    return Polytope(game, labels, sparse.csr_matrix(rows[:, :-1]), rows[:, -1].copy())
 
 
 def solve(

@@ -28,7 +28,6 @@ from protocol.certificate.proof import (
     tested_objective,
 )
 from protocol.search.polytope import full_polytope, solve
-from qdevices.ks18.game import N_JOINT, N_PAIRS
 
 #: Potentials are rounded to multiples of about β·2^−30: finer brings nothing, coarser costs score.
 _RELATIVE_UNIT = 30
@@ -39,10 +38,10 @@ def chord_box(table: Table, case: Case) -> tuple[float, NDArray[np.float64], NDA
 
     Returns:
         the largest value of (P)'s left side minus 1, chords in the place of powers; a box that
-        attains it, (81, 16); and the potentials, (648,).
+        attains it, (pairs, joint); and the potentials, (slots,).
     """
-    starred = table.code.starred
-    star = slice(N_JOINT * starred, N_JOINT * starred + N_JOINT)
+    starred, game = table.code.starred, table.code.game
+    star = slice(game.n_joint * starred, game.n_joint * (starred + 1))
     beta = table.beta / 2**BETA_BITS
     low, high = case.low / 2**GRID_BITS, case.high / 2**GRID_BITS
     factors = table.factors[starred] / 2**FACTOR_BITS
@@ -51,15 +50,15 @@ def chord_box(table: Table, case: Case) -> tuple[float, NDArray[np.float64], NDA
     slope = (at_high - at_low) / np.where(high > low, high - low, 1.0)
     objective[star] = slope
     offset = float((at_low - slope * low).sum())
-    bounds = np.tile([0.0, 1.0], (N_PAIRS * N_JOINT, 1))
+    bounds = np.tile([0.0, 1.0], (game.entries, 1))
     bounds[star] = np.column_stack([low, high])
     # In units of β, where the numbers of a small β are of order one.
     constant = objective[star].mean()
     objective[star] -= constant  # adds up to −constant, and keeps the small differences
-    found = solve(objective / beta, full_polytope(), bounds=bounds)
+    found = solve(objective / beta, full_polytope(game), bounds=bounds)
     value = beta * float(found.fun) + constant + offset - 1
-    potentials = beta * from_marginals(found.eqlin.marginals[N_PAIRS:])
-    return value, np.asarray(found.x).reshape(N_PAIRS, N_JOINT), potentials
+    potentials = beta * from_marginals(found.eqlin.marginals[game.n_pairs :], game)
+    return value, np.asarray(found.x).reshape(game.shape), potentials
 
 
 def prove(table: Table, grid: tuple[int, ...]) -> Proof:
@@ -68,11 +67,12 @@ def prove(table: Table, grid: tuple[int, ...]) -> Proof:
     Raises:
         ProofError: a malformed grid.
     """
+    game = table.code.game
     unit_bits = max(0, BITS - _RELATIVE_UNIT - round(np.log2(2**BETA_BITS / table.beta)))
     potentials = []
-    for case in cases(grid, table_group(table), table.code.starred):
+    for case in cases(grid, table_group(table), table.code.starred, game):
         _, _, found = chord_box(table, case)
-        whole = to_integers(found, 2.0 ** (unit_bits - BITS))
+        whole = to_integers(found, 2.0 ** (unit_bits - BITS), game)
         potentials.append(whole << unit_bits)
     return _with_best_alpha(table, grid, np.array(potentials))
 
@@ -83,14 +83,14 @@ def _with_best_alpha(table: Table, grid: tuple[int, ...], potentials: NDArray[np
     (B) is convex and piecewise linear in α: from one breakpoint to the next one outcome changes
     the end of its interval, and the slope is 1 − Σ_x (the end's probability).
     """
-    alice, bob = slots()
-    star = slice(N_JOINT * table.code.starred, N_JOINT * table.code.starred + N_JOINT)
+    starred, game = table.code.starred, table.code.game
+    alice, bob = slots(game)
+    star = slice(game.n_joint * starred, game.n_joint * (starred + 1))
     beta = table.beta / 2**BETA_BITS
-    factors = table.factors[table.code.starred] / 2**FACTOR_BITS
+    factors = table.factors[starred] / 2**FACTOR_BITS
     alphas = []
-    for case, own in zip(
-        cases(grid, table_group(table), table.code.starred), potentials, strict=True
-    ):
+    listed = cases(grid, table_group(table), starred, game)
+    for case, own in zip(listed, potentials, strict=True):
         low, high = case.low / 2**GRID_BITS, case.high / 2**GRID_BITS
         width = high - low
         moving = width > 0
@@ -102,7 +102,7 @@ def _with_best_alpha(table: Table, grid: tuple[int, ...], potentials: NDArray[np
         filled = low.sum() + np.cumsum(width[moving][order])
         turn = min(int(np.searchsorted(filled, 1.0)), len(order) - 1)
         alphas.append(round(float(breaks[order][turn]) * 2**BITS))
-    return Proof(grid, potentials, np.array(alphas, dtype=np.int64))
+    return Proof(grid, potentials, np.array(alphas, dtype=np.int64), game)
 
 
 def prove_tight(table: Table, grid: tuple[int, ...]) -> tuple[Table, Proof]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.groups import invariance_group
+from protocol.certificate.groups import invariance_group, orbits
 from protocol.certificate.proof import (
     BETA_BITS,
     BITS,
@@ -32,8 +32,6 @@ from protocol.certificate.proof import (
 )
 from protocol.search.case_rows import LEAST_FACTOR, Rows, add_case, maximise, tangent_points
 from protocol.settings.code import SettingCode
-from qdevices.ks18.game import N_JOINT, N_PAIRS
-from qdevices.ks18.symmetry import orbits
 
 _TOLERANCE = 1e-9
 #: Expected probabilities below this are rounding, and badly scaled objectives stall the solver.
@@ -53,7 +51,7 @@ def best_table(
     Args:
         code: setting code with its starred pair u0.
         epsilon: of the sources to be covered.
-        behaviour: expected P(x|u), (81, 16).
+        behaviour: expected P(x|u), (pairs, joint).
         beta: β in units of 2^−20.
         grid: of the cases, in units of 2^−10.
         word_probabilities: expected distribution of the code's words; uniform unless given.
@@ -61,16 +59,16 @@ def best_table(
     Raises:
         LinearProgramError: HiGHS failed.
     """
-    starred, power = code.starred, beta / 2**BETA_BITS
+    game, starred, power = code.game, code.starred, beta / 2**BETA_BITS
     weights = setting_weights(code, epsilon) / 2**BITS
     settings = code.probabilities(word_probabilities)
-    group = invariance_group(starred, [weights, settings, behaviour], _TOLERANCE)
+    group = invariance_group(starred, [weights, settings, behaviour], game, _TOLERANCE)
     labels = orbits(group)
     size = int(labels.max()) + 1
     joint = settings[:, None] * np.where(behaviour < _ROUNDING, 0.0, behaviour)
     value = np.bincount(labels, joint.ravel(), size) / settings[starred]
     at_star = np.zeros(size, dtype=np.bool_)
-    at_star[labels[N_JOINT * starred :][:N_JOINT]] = True
+    at_star[labels[game.n_joint * starred :][: game.n_joint]] = True
 
     # Columns: φ, then its logarithm's bound, then each case's own unknowns.
     rows, equations = Rows(), Rows()
@@ -84,8 +82,8 @@ def best_table(
             (np.log(factor) + (1 - factor) / factor) / power,
         )
     width = 2 * size
-    for case in cases(grid, group, starred):
-        width = add_case(rows, equations, width, case, labels, weights, group, starred, power)
+    for case in cases(grid, group, starred, game):
+        width = add_case(rows, equations, width, case, labels, weights, group, starred, power, game)
 
     objective = np.zeros(width)
     objective[size + active] = value[active]
@@ -93,13 +91,13 @@ def best_table(
     # A penalty of a few 1/w pays for any guess; a wider range would only stall the solver.
     least[:size] = -min((1 - LEAST_FACTOR) / power, 4 / weights[weights > 0].min())
     most[:size] = np.where(at_star, np.inf, 0.0)
-    untested = np.bincount(labels, np.repeat(weights, N_JOINT), size) == 0
+    untested = np.bincount(labels, np.repeat(weights, game.n_joint), size) == 0
     least[:size][untested & ~at_star] = 0.0
     idle = np.setdiff1d(np.arange(size), active)
     least[size + idle] = most[size + idle] = 0.0
     solution, _ = maximise(objective, rows, equations, np.column_stack([least, most]))
     factors = np.floor((1 + power * solution[:size]) * 2**FACTOR_BITS)
-    table = np.clip(factors, 0, MOST_FACTOR).astype(np.int64)[labels].reshape(N_PAIRS, N_JOINT)
-    off_star = np.arange(N_PAIRS) != starred
+    table = np.clip(factors, 0, MOST_FACTOR).astype(np.int64)[labels].reshape(game.shape)
+    off_star = np.arange(game.n_pairs) != starred
     table[off_star] = np.minimum(table[off_star], 1 << FACTOR_BITS)
     return Table(code, epsilon, beta, table)

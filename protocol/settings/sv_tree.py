@@ -15,12 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.documents.fields import printable
 from protocol.errors import InputError
 
 #: ε is rounded up to a multiple of 2^−54 in whole numbers; from ¼ on every double is one.
 _EPSILON_BITS = 54
 #: Dinkelbach's iteration takes fewer than ten steps; what takes this many does not end.
 _MOST_STEPS = 64
+
+
+def check_epsilon(epsilon: float) -> float:
+    """Return `epsilon` if it is a number with 0 ≤ ε < ½.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)):
+        raise InputError(f"epsilon is {printable(epsilon, 40)}, expected a number in [0, 0.5)")
+    if not 0 <= epsilon < 0.5:  # also catches nan
+        raise InputError(f"epsilon {epsilon} is outside [0, 0.5)")
+    return epsilon
 
 
 def sv_maximum(leaves: NDArray[Any], epsilon: Any) -> NDArray[Any]:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from protocol.settings.code import SettingCode, check_epsilon
+from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.source import Bits, Endless, SourceKind
 
 

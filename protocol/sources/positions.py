@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import InputError
-from protocol.settings.code import SettingCode, check_epsilon
+from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import source_kind
 from protocol.sources.seeds import MOST_SEED, source_seed
 

@@ -24,7 +24,7 @@ from qdevices.hardware.known_answers import SHOTS, KnownAnswer, check_known_answ
 from qdevices.hardware.placement import Placement
 from qdevices.hardware.programme import Programme, Pub, as_settings, sampler_integers, widen
 from qdevices.hardware.simulated import SimulatedBackend
-from qdevices.ks18.game import N_JOINT
+from qdevices.ks18.game import KS18
 from qdevices.variants import check_order
 
 _BLOCK = 1 << 16
@@ -124,7 +124,7 @@ def check_answers_on(backend: Any, compiled: Compiled, seed: int = 0) -> None:
             table = probabilities(answer.circuit, compiled.noise, answer.angles)
             table = np.clip(table, 0, None)
             table /= table.sum(axis=1, keepdims=True)
-            results.append(np.array([rng.choice(N_JOINT, SHOTS, p=row) for row in table]))
+            results.append(np.array([rng.choice(KS18.n_joint, SHOTS, p=row) for row in table]))
     else:
         pubs = [(answer.circuit, answer.angles) for answer in answers]
         results = _execute(backend, compiled.programme.placement, pubs, SHOTS, seed)

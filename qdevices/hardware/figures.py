@@ -5,23 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qdevices.ks18.game import (
-    N_JOINT,
-    N_OUTCOMES,
-    N_PAIRS,
-    N_SETTINGS,
-    STARRED_SETTING,
-    losing_table,
-    starred_outcomes,
-)
+from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
 
 #: L of white noise, 31.5/81: all outcomes equally likely.
-PURE_NOISE_LOSING = float(losing_table().sum() / N_JOINT / N_PAIRS)
+PURE_NOISE_LOSING = float(KS18.losing.sum() / KS18.n_joint / KS18.n_pairs)
 
 
 def losing_value(behaviour: NDArray[np.float64]) -> float:
     """L = (1/81) Σ_u P(lost|u) of a behaviour, shape (81, 16)."""
-    return float(behaviour[losing_table()].sum() / N_PAIRS)
+    return float(behaviour[KS18.losing].sum() / KS18.n_pairs)
 
 
 def starred_value(behaviour: NDArray[np.float64]) -> float:
@@ -36,5 +28,5 @@ def white_noise_equivalent(behaviour: NDArray[np.float64]) -> float:
 
 def signalling(behaviour: NDArray[np.float64]) -> float:
     """Largest change of a party's outcome probability with the other's setting, 0 for none."""
-    grid = behaviour.reshape(N_SETTINGS, N_SETTINGS, N_OUTCOMES, N_OUTCOMES)
+    grid = KS18.grid(behaviour)
     return float(max(np.ptp(grid.sum(3), axis=1).max(), np.ptp(grid.sum(2), axis=0).max()))

@@ -21,7 +21,7 @@ from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.placement import Placement
 from qdevices.ks18 import feedforward, template
 from qdevices.ks18.circuits import pair_circuit
-from qdevices.ks18.game import N_JOINT, N_PAIRS, N_SETTINGS
+from qdevices.ks18.game import KS18
 from qdevices.noise.reduced import ReducedNoise
 from qdevices.variants import Variant, check_variant
 
@@ -83,8 +83,8 @@ class Programme:
         integers, settings = np.asarray(integers), as_settings(settings)
         if integers.shape != settings.shape:
             raise InputError(f"{integers.shape} results came back for {settings.shape} runs")
-        if len(integers) and not 0 <= integers.min() <= integers.max() < N_JOINT:
-            raise InputError(f"result {integers.max()} is outside 0..{N_JOINT - 1}")
+        if len(integers) and not 0 <= integers.min() <= integers.max() < KS18.n_joint:
+            raise InputError(f"result {integers.max()} is outside 0..{KS18.n_joint - 1}")
         return np.asarray(self.relabel[settings, integers])
 
     def behaviour(self, noise: ReducedNoise) -> NDArray[np.float64]:
@@ -93,12 +93,12 @@ class Programme:
         It is normalised, but may signal if the circuits of a variant let it; see
         `figures.signalling`.
         """
-        table = np.zeros((N_PAIRS, N_JOINT))
+        table = np.zeros(KS18.shape)
         for index, circuit in enumerate(self.circuits):
             where = np.flatnonzero(self.circuit_of == index)
             table[where] = probabilities(circuit, noise, self.angles[where])
         result = np.zeros_like(table)
-        np.add.at(result, (np.arange(N_PAIRS)[:, None], self.relabel), table)
+        np.add.at(result, (np.arange(KS18.n_pairs)[:, None], self.relabel), table)
         return result
 
     def bound(self, setting: int) -> QuantumCircuit:
@@ -132,8 +132,8 @@ def as_settings(settings: NDArray[np.uint8]) -> NDArray[np.uint8]:
     settings = np.asarray(settings)
     if settings.ndim != 1 or not np.issubdtype(settings.dtype, np.integer):
         raise InputError(f"settings have shape {settings.shape}, expected (n,) integers")
-    if len(settings) and not 0 <= settings.min() <= settings.max() < N_PAIRS:
-        raise InputError(f"setting {settings.max()} is outside 0..{N_PAIRS - 1}")
+    if len(settings) and not 0 <= settings.min() <= settings.max() < KS18.n_pairs:
+        raise InputError(f"setting {settings.max()} is outside 0..{KS18.n_pairs - 1}")
     return settings.astype(np.uint8)
 
 
@@ -145,13 +145,13 @@ def build(cut: Target, placement: Placement, variant: str) -> Programme:
     """
     variant = check_variant(variant)
     shape = placement.shape
-    each = np.arange(N_PAIRS)
-    none = np.zeros((N_PAIRS, 0))
+    each = np.arange(KS18.n_pairs)
+    none = np.zeros((KS18.n_pairs, 0))
     if variant == "static":
         circuit = lower(template.template(shape), cut)
         angles = template.parameter_values(shape)
         return Programme(variant, placement, (circuit,), each * 0, angles, template.relabel(shape))
-    pairs = [divmod(int(u), N_SETTINGS) for u in each]
+    pairs = [KS18.split(int(u)) for u in each]
     if variant == "feedforward":
         circuits = tuple(lower(feedforward.feedforward_circuit(*p, shape), cut) for p in pairs)
         return Programme(variant, placement, circuits, each, none, feedforward.relabel(shape))
@@ -162,7 +162,7 @@ def build(cut: Target, placement: Placement, variant: str) -> Programme:
         seed_transpiler=_SEED,
         num_processes=1,
     )
-    same = np.tile(np.arange(N_JOINT, dtype=np.uint8), (N_PAIRS, 1))
+    same = np.tile(np.arange(KS18.n_joint, dtype=np.uint8), (KS18.n_pairs, 1))
     return Programme(variant, placement, tuple(literal), each, none, same)
 
 

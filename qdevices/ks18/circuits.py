@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
 from qiskit.circuit.library import UnitaryGate
 
-from qdevices.ks18.game import BASES, RAYS, pair_index
+from qdevices.ks18.game import BASES, KS18, RAYS
 from qdevices.noise.places import BASIS_GATES, ONE_QUBIT_GATES, SHARED_PAIR, TWO_QUBIT_GATES
 
 #: Where noise can act in a marked `pair_circuit`: gates on any qubits, and marked places.
@@ -73,7 +73,7 @@ def pair_circuit(u1: int, u2: int, *, measure: bool = True, marked: bool = False
     Raises:
         InputError: an index outside 0..8.
     """
-    name = f"pair_{pair_index(u1 + 1, u2 + 1)}"
+    name = f"pair_{KS18.pair_index(u1 + 1, u2 + 1)}"
     circuit = QuantumCircuit(QuantumRegister(4, "q"), name=name)
     circuit.compose(state_circuit(), inplace=True)
     if marked:

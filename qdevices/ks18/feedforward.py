@@ -25,7 +25,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 from qdevices.errors import InputError
 from qdevices.ks18.frame import PAULI, Complex, unit_rays
-from qdevices.ks18.game import N_SETTINGS
+from qdevices.ks18.game import KS18
 from qdevices.ks18.parity import ParitySplit, parity_splits, rotation, to_z, turn
 from qdevices.ks18.state import Shape, bob_frame, prepare
 from qdevices.ks18.template import CNOT, joint_labels
@@ -158,8 +158,8 @@ def feedforward_circuit(u1: int, u2: int, shape: Shape = "square") -> QuantumCir
         InputError: an index outside 0..8.
     """
     for setting in (u1, u2):
-        if not 0 <= setting < N_SETTINGS:
-            raise InputError(f"setting index {setting} is outside 0..{N_SETTINGS - 1}")
+        if not 0 <= setting < KS18.settings[0]:
+            raise InputError(f"setting index {setting} is outside 0..{KS18.settings[0] - 1}")
     circuit = QuantumCircuit(
         QuantumRegister(4, "q"), ClassicalRegister(4, "outcome"), name=f"pair_{9 * u1 + u2}"
     )

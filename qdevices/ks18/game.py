@@ -5,9 +5,8 @@ They lose when their rays are orthogonal.  Paper: Ramanathan et al., PRL 117, 23
 eqs 23-28; design 2.  Everything here is exact: ray components are integers and probabilities
 are dyadic rationals.
 
-Indices are 0-based in code.  Tables come in two layouts with the same memory order of
-parties: `(9, 9, 4, 4)` indexed `[u1, u2, x1, x2]`, and `(81, 16)` indexed
-`[9*u1 + u2, 4*x1 + x2]`, which is also how a run is stored (two bytes).
+`KS18` is the game as data, with tables of shape (81, 16) indexed `[9*u1 + u2, 4*x1 + x2]`, 0-based;
+what else stands here belongs to this game alone: rays, bases, relations, starred pairs and events.
 """
 
 from __future__ import annotations
@@ -18,11 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdevices.errors import InputError
-
-N_SETTINGS = 9
-N_OUTCOMES = 4
-N_PAIRS = N_SETTINGS**2
-N_JOINT = N_OUTCOMES**2
+from qdevices.game import Game
+from qdevices.ks18.symmetry import entry_permutations
 
 Relation = Literal["orthogonal", "common-basis"]
 
@@ -78,28 +74,6 @@ RAYS.setflags(write=False)
 BASES.setflags(write=False)
 
 
-def pair_index(u1: int, u2: int) -> int:
-    """Index 0..80 of the setting pair with the paper's 1-based labels `u1`, `u2`.
-
-    Raises:
-        InputError: a label outside 1..9.
-    """
-    for label in (u1, u2):
-        if not 1 <= label <= N_SETTINGS:
-            raise InputError(f"setting label {label} is outside 1..{N_SETTINGS}")
-    return N_SETTINGS * (u1 - 1) + (u2 - 1)
-
-
-def pair_label(setting: int) -> str:
-    """The paper's 1-based label of setting pair `setting` in 0..80, such as ``(1,3)``."""
-    return f"({setting // N_SETTINGS + 1},{setting % N_SETTINGS + 1})"
-
-
-def outcome_label(outcome: int) -> str:
-    """The paper's 1-based label of outcome pair `outcome` in 0..15, such as ``(1,3)``."""
-    return f"({outcome // N_OUTCOMES + 1},{outcome % N_OUTCOMES + 1})"
-
-
 def ray_overlaps() -> NDArray[np.float64]:
     """Squared overlaps |<v|w>|² of all pairs of rays, exact dyadic rationals, shape (18, 18)."""
     dots = RAYS @ RAYS.T
@@ -135,30 +109,20 @@ def losing(relation: Relation = "orthogonal") -> NDArray[np.bool_]:
     return np.ascontiguousarray(orthogonal[BASES[:, None, :, None], BASES[None, :, None, :]])
 
 
-def losing_table(relation: Relation = "orthogonal") -> NDArray[np.bool_]:
-    """The losing set as an (81, 16) mask; see `losing`."""
-    return losing(relation).reshape(N_PAIRS, N_JOINT)
+def _symmetries() -> NDArray[np.int64]:
+    return entry_permutations(ray_overlaps(), BASES)
 
 
-def honest_behaviour() -> NDArray[np.float64]:
-    """P(x|u) = ¼|<v_x1|v_x2>|² of the maximally entangled ququart pair, shape (9, 9, 4, 4)."""
-    return overlaps() / 4
-
-
-def honest_table() -> NDArray[np.float64]:
-    """The honest behaviour as an (81, 16) table."""
-    return honest_behaviour().reshape(N_PAIRS, N_JOINT)
-
-
-def with_white_noise(table: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
-    """The behaviour (1 − `weight`)·P + `weight`/16, for a table of any layout.
-
-    Raises:
-        InputError: `weight` outside [0, 1].
-    """
-    if not 0 <= weight <= 1:
-        raise InputError(f"white noise {weight} is outside [0, 1]")
-    return (1 - weight) * table + weight / N_JOINT
+#: The game as data: losing where the rays are orthogonal, P(x|u) = ¼|<v_x1|v_x2>|² of the maximally
+#: entangled ququart pair.
+KS18 = Game(
+    name="ks18",
+    settings=(9, 9),
+    outcomes=(4, 4),
+    losing=losing().reshape(81, 16),
+    honest=overlaps().reshape(81, 16) / 4,
+    find_symmetries=_symmetries,
+)
 
 
 def starred_outcomes(setting: int = STARRED_SETTING) -> NDArray[np.bool_]:
@@ -166,19 +130,19 @@ def starred_outcomes(setting: int = STARRED_SETTING) -> NDArray[np.bool_]:
 
     At u0 = (1,3) these are the eight outcomes of the event of design 4.2.
     """
-    mask: NDArray[np.bool_] = overlaps().reshape(N_PAIRS, N_JOINT)[setting] == 0.25
+    mask: NDArray[np.bool_] = overlaps().reshape(KS18.shape)[setting] == 0.25
     return mask
 
 
 def starred_event() -> NDArray[np.bool_]:
     """D of the second test in the eight-outcome form of design 4.2, an (81, 16) mask."""
-    event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+    event = np.zeros(KS18.shape, dtype=np.bool_)
     event[STARRED_SETTING] = starred_outcomes()
     return event
 
 
 def paper_event() -> NDArray[np.bool_]:
     """D of the second test as the paper has it: only (u*, x*), an (81, 16) mask."""
-    event = np.zeros((N_PAIRS, N_JOINT), dtype=np.bool_)
+    event = np.zeros(KS18.shape, dtype=np.bool_)
     event[PAPER_SETTING, PAPER_OUTCOME] = True
     return event

@@ -38,7 +38,7 @@ from qdevices.ks18.frame import (
     measurement,
     unit_rays,
 )
-from qdevices.ks18.game import N_JOINT, N_OUTCOMES, N_PAIRS, N_SETTINGS
+from qdevices.ks18.game import KS18
 from qdevices.ks18.parity import SX, parity_splits, rotation, to_z, turn
 from qdevices.ks18.state import Shape, bob_frame, prepare
 
@@ -123,7 +123,7 @@ def _parties(
     """Angles, (9, 6) or (9, 10), of Alice and of Bob, and their relabellings, (2, 9, 4)."""
     alice = line_frame() if shape == "line" else frame()
     tables = []
-    labels = np.empty((2, N_SETTINGS, N_OUTCOMES), dtype=np.uint8)
+    labels = np.empty((2, KS18.settings[0], KS18.outcomes[0]), dtype=np.uint8)
     for party, own_frame in enumerate((alice, bob_frame(shape) @ alice.conj())):
         bases = unit_rays(own_frame)
         angles_of = turned_angles if TURNED[shape][party] else plane_angles
@@ -137,13 +137,13 @@ def _parties(
 def parameter_values(shape: Shape = "square") -> NDArray[np.float64]:
     """Angles in radians for `template`, (81, 12) or (81, 16), row 9u1+u2: Alice's, then Bob's."""
     (alice, bob), _ = _parties(shape)
-    return np.hstack([np.repeat(alice, N_SETTINGS, 0), np.tile(bob, (N_SETTINGS, 1))])
+    return np.hstack([np.repeat(alice, KS18.settings[0], 0), np.tile(bob, (KS18.settings[0], 1))])
 
 
 def joint_labels(alice: NDArray[np.uint8], bob: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Outcome 4x1+x2 of each measured integer, (81, 16), from the parties' tables (9, 4)."""
-    joint = N_OUTCOMES * alice[:, None, :, None] + bob[None, :, None, :]
-    return np.ascontiguousarray(joint.reshape(N_PAIRS, N_JOINT).astype(np.uint8))
+    joint = KS18.outcomes[0] * alice[:, None, :, None] + bob[None, :, None, :]
+    return np.ascontiguousarray(joint.reshape(KS18.n_pairs, KS18.n_joint).astype(np.uint8))
 
 
 def relabel(shape: Shape = "square") -> NDArray[np.uint8]:

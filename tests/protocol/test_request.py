@@ -15,10 +15,10 @@ from protocol.certificate.shipped import shipped_certificates
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
-from protocol.settings.code import default_code, joint_code
-from qdevices.ks18.game import honest_table, with_white_noise
+from protocol.settings.ks18 import default_code, joint_code
+from qdevices.ks18.game import KS18
 
-NOISY = with_white_noise(honest_table(), 0.001)
+NOISY = KS18.noisy(0.001)
 ASKED = Request(100_000, 0.01, NOISY)
 
 
@@ -40,7 +40,7 @@ def test_the_same_question_has_one_digest_however_it_is_said():
         {"runs": 100_001},
         {"runs": None},
         {"epsilon": 0.02},
-        {"behaviour": honest_table()},
+        {"behaviour": KS18.honest},
         {"soundness": 65},
         {"completeness": 0.9},
         {"certificate": "optimised"},

@@ -16,7 +16,7 @@ from protocol.run.play import execute
 from protocol.run.verification import verify_folder
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def kinds(monkeypatch):
 
 def _run(plan, path):
     rng = np.random.default_rng(5)
-    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    device = TableDevice(KS18.noisy(0.001), KS18)
     with RunWriter(path, plan.runs) as writer:
         result = execute(plan, device, UniformSource(rng), rng, sink=writer.add)
         writer.publish(result, {})
@@ -35,7 +35,7 @@ def _run(plan, path):
 
 
 def test_a_strangers_certificate_plans_runs_and_is_verified(kinds, tmp_path):
-    behaviour = with_white_noise(honest_table(), 0.001)
+    behaviour = KS18.noisy(0.001)
     request = Request(100_000, 0.01, behaviour, certificate="halved")
     plan = best_plan(request)
     assert plan.certificate.kind == "halved"
@@ -50,13 +50,13 @@ def test_a_strangers_certificate_plans_runs_and_is_verified(kinds, tmp_path):
 
 def test_it_is_one_of_the_best_that_are_at_hand(kinds):
     """Among all kinds, and named by the command line as one."""
-    both = best_plan(Request(10**6, 0.01, honest_table()))
-    alone = best_plan(Request(10**6, 0.01, honest_table(), certificate="halved"))
+    both = best_plan(Request(10**6, 0.01, KS18.honest))
+    alone = best_plan(Request(10**6, 0.01, KS18.honest, certificate="halved"))
     assert both.output_bits >= alone.output_bits > 0
 
 
 def test_without_its_line_it_is_not_read(kinds, tmp_path):
-    certificate = best_plan(Request(10**5, 0.01, honest_table(), certificate="halved")).certificate
+    certificate = best_plan(Request(10**5, 0.01, KS18.honest, certificate="halved")).certificate
     write(certificate, tmp_path / "file.json")
     del KINDS.entries["halved"]
     with pytest.raises(InputError, match="kind \"halved\", expected 'closed-form' or 'optimised'"):
@@ -64,7 +64,7 @@ def test_without_its_line_it_is_not_read(kinds, tmp_path):
 
 
 def test_a_strangers_extractor_extracts(kinds, tmp_path):
-    behaviour = with_white_noise(honest_table(), 0.001)
+    behaviour = KS18.noisy(0.001)
     request = Request(10**5, 0.0, behaviour, 1, certificate="closed-form", extractor="masked")
     plan = best_plan(request)
     assert plan.extractor.method == "masked"
@@ -81,4 +81,4 @@ def test_a_strangers_extractor_extracts(kinds, tmp_path):
 
 def test_an_extractor_that_nobody_entered_is_refused():
     with pytest.raises(InputError, match="extractor 'masked', expected one of raz, dodis"):
-        Request(10**5, 0.0, honest_table(), extractor="masked")
+        Request(10**5, 0.0, KS18.honest, extractor="masked")

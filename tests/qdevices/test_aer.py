@@ -10,17 +10,17 @@ import numpy as np
 from scipy.stats import chi2
 
 from qdevices.aer import AerShotsDevice, aer_device, behaviour
-from qdevices.ks18.game import honest_table, losing_table, with_white_noise
+from qdevices.ks18.game import KS18
 from qdevices.noise import NoiseSpec
 
 
 def test_ideal_circuits_give_the_honest_table():
-    assert np.abs(behaviour(NoiseSpec()) - honest_table()).max() < 1e-12
+    assert np.abs(behaviour(NoiseSpec()) - KS18.honest).max() < 1e-12
 
 
 def test_white_noise_of_the_simulator_is_white_noise():
     noisy = behaviour(NoiseSpec(white=0.137))
-    assert np.abs(noisy - with_white_noise(honest_table(), 0.137)).max() < 1e-12
+    assert np.abs(noisy - KS18.noisy(0.137)).max() < 1e-12
 
 
 def test_readout_noise_flips_each_of_four_bits():
@@ -29,7 +29,7 @@ def test_readout_noise_flips_each_of_four_bits():
     by_hand = np.zeros((81, 16))
     for mask in range(16):
         weight = flip ** mask.bit_count() * (1 - flip) ** (4 - mask.bit_count())
-        by_hand += weight * honest_table()[:, np.arange(16) ^ mask]
+        by_hand += weight * KS18.honest[:, np.arange(16) ^ mask]
     assert np.abs(noisy - by_hand).max() < 1e-12
 
 
@@ -42,7 +42,7 @@ def test_an_ideal_device_never_loses_in_a_million_runs():
     rng = np.random.default_rng(4)
     settings = rng.integers(0, 81, 1_000_000).astype(np.uint8)
     outcomes = aer_device(NoiseSpec()).sample(settings, rng)
-    assert losing_table()[settings, outcomes].sum() == 0
+    assert KS18.losing[settings, outcomes].sum() == 0
 
 
 def test_shots_through_aer_agree_with_the_exact_table():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from qdevices.device import ReplayDevice, TableDevice, check_behaviour
+from qdevices.device import ReplayDevice, TableDevice
 from qdevices.errors import InputError
-from qdevices.ks18.game import honest_table, losing_table, with_white_noise
+from qdevices.game import check_behaviour
+from qdevices.ks18.game import KS18
 
 
 def _settings(n, seed=0):
@@ -17,9 +18,9 @@ def _settings(n, seed=0):
 
 def test_a_table_device_follows_its_table():
     """Chi-square over the 1296 cells; false alarm 1e-6, at a fixed seed."""
-    table = with_white_noise(honest_table(), 0.1)
+    table = KS18.noisy(0.1)
     settings = _settings(400_000)
-    outcomes = TableDevice(table).sample(settings, np.random.default_rng(1))
+    outcomes = TableDevice(table, KS18).sample(settings, np.random.default_rng(1))
     counts = np.bincount(16 * settings.astype(int) + outcomes, minlength=1296).reshape(81, 16)
     expected = counts.sum(1, keepdims=True) * table
     assert ((counts - expected) ** 2 / expected).sum() < chi2.isf(1e-6, 81 * 15)
@@ -27,12 +28,12 @@ def test_a_table_device_follows_its_table():
 
 def test_outcomes_of_probability_zero_never_occur():
     settings = _settings(1_000_000)
-    outcomes = TableDevice(honest_table()).sample(settings, np.random.default_rng(2))
-    assert losing_table()[settings, outcomes].sum() == 0
+    outcomes = TableDevice(KS18.honest, KS18).sample(settings, np.random.default_rng(2))
+    assert KS18.losing[settings, outcomes].sum() == 0
 
 
 def test_outcomes_do_not_depend_on_how_the_run_is_cut():
-    settings, device = _settings(200_000), TableDevice(with_white_noise(honest_table(), 0.2))
+    settings, device = _settings(200_000), TableDevice(KS18.noisy(0.2), KS18)
     whole = device.sample(settings, np.random.default_rng(3))
     rng = np.random.default_rng(3)
     parts = [device.sample(part, rng) for part in np.split(settings, [1, 70_000, 131_072])]
@@ -56,21 +57,21 @@ def test_replay_gives_back_the_record_and_refuses_anything_else():
 
 
 def test_bad_behaviours_are_refused_with_the_entry():
-    good = honest_table()
-    assert check_behaviour(good) is not None
+    good = KS18.honest
+    assert check_behaviour(good, KS18) is not None
     with pytest.raises(InputError, match=r"shape \(9, 9\)"):
-        check_behaviour(np.zeros((9, 9)))
+        check_behaviour(np.zeros((9, 9)), KS18)
     negative = good.copy()
     negative[3, 5] = -0.1
     with pytest.raises(InputError, match=r"entry \[3, 5\] is -0\.1"):
-        check_behaviour(negative)
+        check_behaviour(negative, KS18)
     heavy = good.copy()
     heavy[4] *= 1.1
     with pytest.raises(InputError, match=r"row 4 sums to 1\.1"):
-        check_behaviour(heavy)
+        check_behaviour(heavy, KS18)
     signalling = good.copy()
     signalling[1] = np.roll(np.eye(16)[0], 0)
     with pytest.raises(InputError, match="signals"):
-        check_behaviour(signalling)
+        check_behaviour(signalling, KS18)
     with pytest.raises(InputError, match="nan"):
-        check_behaviour(np.full((81, 16), np.nan))
+        check_behaviour(np.full((81, 16), np.nan), KS18)

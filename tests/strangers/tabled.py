@@ -10,12 +10,12 @@ import numpy as np
 from protocol.errors import InputError
 from protocol.providers.kind import ProviderKind
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 
 class ToyProvider:
     def __init__(self, folder: Path, white: float):
-        self._folder, self._device = folder, TableDevice(_table(white))
+        self._folder, self._device = folder, TableDevice(_table(white), KS18)
 
     def prepare(self, tag, seed):
         self._folder.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ def _white(backend):
 
 
 def _table(white):
-    return with_white_noise(honest_table(), white)
+    return KS18.noisy(white)
 
 
 KIND = ToyKind()

@@ -37,9 +37,10 @@ from protocol.certificate.shipped import _read
 from protocol.certificate.table import _pack
 from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
-from protocol.settings.code import SettingCode, compact_code, default_code, joint_code
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import compact_code, default_code, joint_code
 from protocol.settings.sv_tree import sv_maximum
-from qdevices.ks18.game import N_PAIRS, pair_index
+from qdevices.ks18.game import KS18
 
 ONE = 1 << FACTOR_BITS
 LIMIT = 1 << (BITS + 4)
@@ -47,7 +48,7 @@ LIMIT = 1 << (BITS + 4)
 SIZES = (LIMIT, 2**55, 2**59, 2**60, 2**61, 2**62)
 NEAR = tuple(sign * size + step for size in SIZES for sign in (-1, 1) for step in (-1, 0, 1))
 EXTREMES = (*NEAR, -(2**63) + 1, 2**63 - 1, *(-(2**63), 2**62) * 12)
-CODES = (joint_code(), compact_code(), default_code(), SettingCode("few", (2, 2, 0, 5), 2))
+CODES = (joint_code(), compact_code(), default_code(), SettingCode("few", (2, 2, 0, 5), 2, KS18))
 EPSILONS = (0.0, 0.01, 0.1, 0.3, 0.49, 0.5 - 2**-54)
 BETAS = (1, 1 << 10, 1 << 17, 1 << BETA_BITS, (1 << BETA_BITS) + 1, 4 << BETA_BITS)
 GRIDS = (*((1024,),) * 6, (512, 1024), (1, 1024), (1023, 1024), (100, 256, 1024))
@@ -82,7 +83,7 @@ class Hostile:
         """Whether a local box and an ε-SV source are found with E[F] > 1, exactly."""
         words = np.array(self.code.words)
         for outcomes in local_boxes(self.code, self.factors, rng):
-            leaves = self.factors[np.arange(N_PAIRS), outcomes].astype(object)[words]
+            leaves = self.factors[np.arange(KS18.n_pairs), outcomes].astype(object)[words]
             if sum(leaves) > ONE * len(words):  # uniform bits are an SV source for every ε
                 return True
             exact = np.array([Fraction(int(leaf)) for leaf in leaves], dtype=object)
@@ -97,7 +98,7 @@ class Hostile:
             InputError, ProofError: it is refused, in one line.
         """
         table = Table(self.code, self.epsilon, self.beta, self.factors)
-        verify(table, Proof(self.grid, self.potentials, self.alpha))
+        verify(table, Proof(self.grid, self.potentials, self.alpha, KS18))
 
     def to_json(self) -> dict[str, Any]:
         """The content of its file, with a digest to match."""
@@ -158,15 +159,16 @@ def _any(rng: np.random.Generator, values: tuple[Any, ...]) -> Any:
 def _credit_for_nothing(rng: np.random.Generator) -> Hostile:
     """Credit at u0, negligible penalties if any, and a proof that is built to wrap."""
     code, epsilon, beta = _any(rng, CODES), _any(rng, EPSILONS), _any(rng, BETAS)
-    factors = np.full((N_PAIRS, 16), ONE, dtype=np.int64)
+    factors = np.full((KS18.n_pairs, 16), ONE, dtype=np.int64)
     credited = rng.permutation(16)[: _any(rng, (1, 8, 16))]
     factors[code.starred, credited] += _any(rng, (1 << 20, 1 << 30, ONE // 8, ONE, 4095 * ONE))
     if rng.random() < 0.3:
-        pairs = rng.permutation(np.delete(np.arange(N_PAIRS), code.starred))[: rng.integers(1, 80)]
+        others = np.delete(np.arange(KS18.n_pairs), code.starred)
+        pairs = rng.permutation(others)[: rng.integers(1, 80)]
         factors[pairs] -= rng.integers(0, 1 << 8, (len(pairs), 16))
     grid = _any(rng, GRIDS)
     table = Table(code, epsilon, beta, factors)
-    number = len(cases(grid, table_group(table), code.starred))
+    number = len(cases(grid, table_group(table), code.starred, KS18))
     potentials, alpha = _wrapping(rng, code, number)
     name = "credit for nothing"
     return Hostile(name, code, epsilon, beta, factors, grid, potentials, alpha)
@@ -199,7 +201,7 @@ def _wrapping(
             potentials[own[1]] = -int(rng.integers(1, LIMIT + 1))
     elif recipe == 4:  # entries that wrap to zero by fours or eights
         times = _any(rng, (4, 8))
-        classes = zero_sum_classes()
+        classes = zero_sum_classes(KS18)
         for chosen in np.unique(classes[own[0]]):
             members = np.flatnonzero(classes == chosen)
             potentials[members[:times]] = _any(rng, (2**62, -(2**62), 2**61, -(2**61)))
@@ -229,7 +231,7 @@ def _credit_elsewhere(rng: np.random.Generator) -> Hostile:
     pair = _any(rng, tuple(np.flatnonzero(weights)))
     credit = _any(rng, (1 << 20, ONE // 16, ONE // 2))
     cost = -(-int(weights[pair]) * credit >> BITS) + 1
-    factors = np.full((N_PAIRS, 16), ONE, dtype=np.int64)
+    factors = np.full((KS18.n_pairs, 16), ONE, dtype=np.int64)
     factors[pair] += credit
     factors[code.starred] -= cost
     alpha = np.array([(ONE - cost) << (BITS - FACTOR_BITS)], dtype=np.int64)
@@ -273,7 +275,7 @@ def _mutant(rng: np.random.Generator) -> Hostile:
         credited = factors[star] > ONE
         factors[star, credited] = factors[star, credited] * int(rng.integers(2, 9))
     elif choice == 1:
-        tested = rng.random(N_PAIRS) < _any(rng, (0.7, 1.0))
+        tested = rng.random(KS18.n_pairs) < _any(rng, (0.7, 1.0))
         tested[star] = False
         factors[tested] = ONE
     elif choice == 2:
@@ -319,7 +321,7 @@ WEAKENED: dict[str, tuple[str, Callable[..., Any]]] = {
     "limits by absolute value": ("_outside", _old_outside),
     "potentials without a limit": ("_outside", _outside_except(LIMIT)),
     "no limits": ("_outside", lambda numbers, least, most: np.zeros(numbers.shape, dtype=bool)),
-    "sums need not vanish": ("sums", lambda potentials: np.zeros((len(potentials), 72), dtype=int)),
+    "sums need not vanish": ("sums", lambda potentials, _: np.zeros((len(potentials), 72), int)),
     "credit at any pair": ("_outside", _outside_except(ONE)),
     "every source is uniform": ("setting_weights", lambda code, _: setting_weights(code, 0.0)),
 }
@@ -361,11 +363,11 @@ def refused(hostile: Hostile, as_file: bool) -> bool:
 def first_forgery() -> Hostile:
     """α = −2^63 and ∓1 at two pairs of each class of Alice's starred setting."""
     code = default_code()
-    factors = np.full((N_PAIRS, 16), ONE, dtype=np.int64)
+    factors = np.full((KS18.n_pairs, 16), ONE, dtype=np.int64)
     factors[code.starred] = 2 * ONE
     potentials = np.zeros((1, 648), dtype=np.int64)
     potentials[0, 4 * code.starred : 4 * code.starred + 4] = -1
-    other = pair_index(1, 4)
+    other = KS18.pair_index(1, 4)
     potentials[0, 4 * other : 4 * other + 4] = 1
     alpha = np.array([-(2**63)])
     return Hostile("first", code, 0.49, 1 << BETA_BITS, factors, (1024,), potentials, alpha)

@@ -30,9 +30,10 @@ from protocol.certificate.proof import (
 )
 from protocol.errors import InputError
 from protocol.search.prove import chord_box, prove, prove_tight
-from protocol.settings.code import CODES, SettingCode, default_code, joint_code
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import CODES, default_code, joint_code
 from protocol.settings.sv_tree import sv_maximum
-from qdevices.ks18.game import losing_table
+from qdevices.ks18.game import KS18
 
 GRID = (512, 1024)
 
@@ -76,7 +77,7 @@ def test_weights_are_below_the_exact_ratios(name, epsilon):
 def test_every_point_of_the_simplex_is_in_a_case_up_to_symmetry(proved, grid):
     table, _ = proved
     group, star = table_group(table), table.code.starred
-    listed = cases(grid, group, star)
+    listed = cases(grid, group, star, KS18)
     images = group[:, 16 * star : 16 * star + 16] - 16 * star
     rng = np.random.default_rng(5)
     for _ in range(300):
@@ -97,7 +98,7 @@ def test_a_proved_table_is_verified_and_tight(proved):
 def test_every_case_agrees_with_its_linear_programme(proved):
     """The exact bound against HiGHS's optimum for the same case."""
     table, proof = proved
-    listed = cases(proof.grid, table_group(table), table.code.starred)
+    listed = cases(proof.grid, table_group(table), table.code.starred, KS18)
     for case, exact in zip(listed, case_values(table, proof), strict=True):
         value, _, _ = chord_box(table, case)
         assert exact / 2**BITS == pytest.approx(value, abs=1e-7)
@@ -117,7 +118,7 @@ def test_no_box_and_source_exceeds_one(proved, boxes):
 def test_the_boxes_that_attain_the_cases_do_not_exceed_one(proved):
     table, proof = proved
     reached = []
-    for case in cases(proof.grid, table_group(table), table.code.starred):
+    for case in cases(proof.grid, table_group(table), table.code.starred, KS18):
         _, box, _ = chord_box(table, case)
         reached.append(_expectation(table, box))
     assert max(reached) <= 1 + 1e-9
@@ -127,7 +128,7 @@ def test_the_boxes_that_attain_the_cases_do_not_exceed_one(proved):
 def test_no_optimal_local_strategy_exceeds_one(proved):
     """All deterministic strategies that lose only four pairs, with the worst SV source."""
     table, _ = proved
-    losing = losing_table().reshape(9, 9, 4, 4)
+    losing = KS18.losing.reshape(9, 9, 4, 4)
     strategies = np.indices((4,) * 9).reshape(9, -1).T
     lost = sum(losing[u][:, strategies[:, u], :].transpose(1, 0, 2).astype(int) for u in range(9))
     optimal = np.flatnonzero(lost.min(axis=2).sum(axis=1) == 4)
@@ -147,7 +148,7 @@ def test_a_greedy_source_and_a_local_box_do_not_exceed_one_over_many_runs(proved
     """The supermartingale in action: the mean of Π F·q^β over simulated attacks is at most 1."""
     table, _ = proved
     rng = np.random.default_rng(8)
-    losing = losing_table().reshape(9, 9, 4, 4)
+    losing = KS18.losing.reshape(9, 9, 4, 4)
     alice = rng.integers(0, 4, 9)
     for _ in range(6):
         bob = losing[np.arange(9), :, alice, :].sum(axis=0).argmin(axis=1)
@@ -287,7 +288,7 @@ def test_no_number_of_the_check_comes_near_to_wrapping():
         [grid.reshape(81, 1).repeat(4, axis=1).ravel(), grid.T.reshape(81, 1).repeat(4, 1).ravel()]
     )
     for alpha in (most, -most):
-        proof = Proof((1024,), potentials[None, :], np.array([alpha]))
+        proof = Proof((1024,), potentials[None, :], np.array([alpha]), KS18)
         exact = alpha - (1 << BITS)
         for u in range(81):
             a, b = int(potentials[4 * u]), int(potentials[324 + 4 * u])
@@ -317,7 +318,7 @@ def test_the_closed_form_is_a_special_case(epsilon, excess):
 
 
 def test_a_weight_is_at_most_sixteen_however_many_words_a_pair_has():
-    code = SettingCode("many", (2, *(0,) * 127), 2)
+    code = SettingCode("many", (2, *(0,) * 127), 2, KS18)
     assert code.rho(0.0)[0] == pytest.approx(1 / 127)
     assert setting_weights(code, 0.0)[0] == 16 << BITS
 

@@ -14,19 +14,13 @@ from scipy.sparse import lil_matrix
 
 from protocol.certificate.closed_form import C, ClosedForm, S, beta_limit
 from protocol.certificate.file import from_json, to_json
+from protocol.certificate.groups import orbits, stabiliser
 from protocol.documents.fields import digest
 from protocol.errors import InputError
-from protocol.settings.code import SettingCode, default_code, plain_code
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import default_code, plain_code
 from protocol.settings.sv_tree import sv_maximum
-from qdevices.ks18.game import (
-    STARRED_SETTING,
-    honest_table,
-    losing_table,
-    starred_event,
-    starred_outcomes,
-    with_white_noise,
-)
-from qdevices.ks18.symmetry import orbits, stabiliser
+from qdevices.ks18.game import KS18, STARRED_SETTING, starred_event, starred_outcomes
 
 
 def _no_signalling_rows():
@@ -60,12 +54,12 @@ def _largest(objective):
 
 def _representatives():
     """One outcome of u0 for each orbit under the symmetries that keep u0."""
-    labels = orbits(stabiliser(STARRED_SETTING))[16 * STARRED_SETTING :][:16]
+    labels = orbits(stabiliser(STARRED_SETTING, KS18))[16 * STARRED_SETTING :][:16]
     return [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
 
 
 def _lp_value(guess, c):
-    objective = -c * losing_table().astype(float)
+    objective = -c * KS18.losing.astype(float)
     objective[starred_event()] += S
     objective[STARRED_SETTING, guess] += 1
     return _largest(objective)
@@ -76,7 +70,7 @@ def test_the_linear_inequality_of_the_closed_form_is_proved_in_whole_numbers():
     matrix, right = _no_signalling_rows()
     exact, exact_right = matrix.toarray().astype(np.int64), right.astype(np.int64)
     for guess in _representatives():
-        tenths = -losing_table().astype(np.int64)  # ten times (LP): C is 1, S is 2
+        tenths = -KS18.losing.astype(np.int64)  # ten times (LP): C is 1, S is 2
         tenths[starred_event()] += 2
         tenths[STARRED_SETTING, guess] += 10
         found = linprog(
@@ -99,7 +93,7 @@ def test_no_local_strategy_and_sv_source_exceeds_one(epsilon, share, seed):
     code = default_code()
     certificate = ClosedForm(code, epsilon, share * beta_limit(code, epsilon))
     rng = np.random.default_rng(seed)
-    losing = losing_table().reshape(9, 9, 4, 4)
+    losing = KS18.losing.reshape(9, 9, 4, 4)
     alice = rng.integers(0, 4, 9)
     for _ in range(4):  # improve both sides in turn: local optima of the game
         bob = np.array(
@@ -121,8 +115,8 @@ def test_factors_are_those_of_the_theorem():
     assert np.allclose(factors[starred_event()], 1 + beta * floor * S)
     for u in (0, 2, 17, 80):
         weight = 1.0 if u == STARRED_SETTING else rho[u]
-        assert np.allclose(factors[u][losing_table()[u]], 1 - beta * floor * C * weight)
-    neutral = ~losing_table() & ~starred_event()
+        assert np.allclose(factors[u][KS18.losing[u]], 1 - beta * floor * C * weight)
+    neutral = ~KS18.losing & ~starred_event()
     assert (certificate.log2_factors[neutral] == 0).all()
 
 
@@ -142,10 +136,7 @@ def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_perc
     joint = code.probabilities()[:, None]
     # β → 0 is the most tolerant choice.
     factors = ClosedForm(code, 0.0, 1e-3).log2_factors
-    means = {
-        q: (joint * with_white_noise(honest_table(), q) * factors).sum()
-        for q in (0.001, 0.02, 0.04)
-    }
+    means = {q: (joint * KS18.noisy(q) * factors).sum() for q in (0.001, 0.02, 0.04)}
     assert means[0.001] > means[0.02] > 0 > means[0.04]
 
 
@@ -224,4 +215,4 @@ def test_bad_parameters_are_refused():
     with pytest.raises(InputError, match="starred pair"):
         ClosedForm(plain_code(starred=0), 0.01, 0.1)
     with pytest.raises(InputError, match="no word for pair"):
-        ClosedForm(SettingCode("tiny", (2, 2, 1, 0), 2), 0.01, 0.1)
+        ClosedForm(SettingCode("tiny", (2, 2, 1, 0), 2, KS18), 0.01, 0.1)

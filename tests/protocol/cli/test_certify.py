@@ -22,17 +22,18 @@ from protocol.run.play import execute
 from protocol.run.redraws import redraw_charge
 from protocol.run.replay import certify
 from protocol.run.tally import Tally
+from protocol.settings.ks18 import default_code
 from protocol.sources.file import FileSource, open_file
 from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import reserve, used_bits
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 from tests.protocol.bits import Bits
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(Request(60_000, 0.01, with_white_noise(honest_table(), 0.001)))
+    return best_plan(Request(60_000, 0.01, KS18.noisy(0.001)))
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +44,13 @@ def stream(plan):
 
 def _played(plan, stream, order="run", **more):
     settings = plan.code.decode(stream[: plan.settings_bits])
-    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    device = TableDevice(KS18.noisy(0.001), KS18)
     outcomes = device.sample(settings, np.random.default_rng(5))
     return Recorded(settings, outcomes, Provenance(order, **more))
 
 
 def test_recorded_runs_give_what_the_same_run_gave(plan, stream):
-    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    device = TableDevice(KS18.noisy(0.001), KS18)
     run = execute(plan, device, Bits(stream), np.random.default_rng(5))
     data = _played(plan, stream)
     again = certify(plan, data, Bits(stream[plan.settings_bits :]))
@@ -85,7 +86,7 @@ def test_bits_that_chose_the_settings_are_refused_for_the_extractor(plan, stream
 
 def test_a_source_that_gives_the_settings_bits_twice_is_refused_in_a_run(plan, stream):
     once = stream[: plan.settings_bits]
-    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    device = TableDevice(KS18.noisy(0.001), KS18)
     with pytest.raises(InputError, match="are those that chose the settings"):
         execute(plan, device, Bits(np.tile(once, 4)), np.random.default_rng(5))
 
@@ -99,7 +100,7 @@ def test_extractor_bits_that_no_source_of_this_epsilon_gives_are_refused(plan, s
 def test_used_bits_of_a_file_are_not_used_again(plan, stream, tmp_path):
     path = tmp_path / "weak"
     path.write_bytes(np.packbits(stream).tobytes())
-    device = TableDevice(with_white_noise(honest_table(), 0.001))
+    device = TableDevice(KS18.noisy(0.001), KS18)
     run = execute(plan, device, FileSource(str(path)), np.random.default_rng(5))
     assert np.array_equal(run.extractor_bits, stream[plan.settings_bits : plan.source_bits])
     data = _played(plan, stream)
@@ -246,9 +247,9 @@ def test_no_edited_plan_unproved_certificate_or_foreign_tally_is_judged(plan, st
                 certify(edited, data, Bits(stream[plan.settings_bits :]))
     good = _played(plan, stream)
     for tally in (
-        Tally(plan.code.starred, 5, new_tally(plan).stride),
-        Tally(5, plan.capacity, new_tally(plan).stride),
-        Tally(plan.code.starred, plan.capacity, 10**9),
+        Tally(plan.code, 5, new_tally(plan).stride),
+        Tally(default_code(5), plan.capacity, new_tally(plan).stride),
+        Tally(plan.code, plan.capacity, 10**9),
     ):
         tally.add(good.settings, good.outcomes)
         with pytest.raises(InputError, match="expected one made by new_tally"):

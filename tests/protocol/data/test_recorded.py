@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from protocol.data.recorded import load_csv, load_pair
 from protocol.errors import InputError
+from qdevices.ks18.game import KS18
 
 
 @given(
@@ -31,10 +32,10 @@ def test_csv_and_both_array_forms_agree(tmp_path_factory, rows):
     np.save(folder / "x2.npy", table[:, 2:])
     np.save(folder / "u.npy", (9 * table[:, 0] + table[:, 1]).astype(np.uint8))
     np.save(folder / "x.npy", (4 * table[:, 2] + table[:, 3]).astype(np.int32))
-    first = load_csv(csv)
+    first = load_csv(csv, KS18)
     for u, x in (
-        load_pair(folder / "u.npy", folder / "x.npy"),
-        load_pair(folder / "u2.npy", folder / "x2.npy"),
+        load_pair(folder / "u.npy", folder / "x.npy", KS18),
+        load_pair(folder / "u2.npy", folder / "x2.npy", KS18),
     ):
         assert u.dtype == x.dtype == np.uint8
         assert np.array_equal(u, first[0])
@@ -62,7 +63,7 @@ def test_bad_csv_is_refused_with_its_line(tmp_path, text, message):
     path = tmp_path / "runs.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        load_csv(path)
+        load_csv(path, KS18)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_bad_arrays_are_refused(tmp_path, settings, message):
     np.save(tmp_path / "u.npy", settings)
     np.save(tmp_path / "x.npy", np.zeros(2, dtype=np.uint8))
     with pytest.raises(InputError, match=message):
-        load_pair(tmp_path / "u.npy", tmp_path / "x.npy")
+        load_pair(tmp_path / "u.npy", tmp_path / "x.npy", KS18)
 
 
 def test_files_that_are_no_arrays_are_refused(tmp_path):
@@ -89,9 +90,9 @@ def test_files_that_are_no_arrays_are_refused(tmp_path):
     np.savez(tmp_path / "many.npz", a=np.zeros(2))
     np.save(tmp_path / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="cannot be read"):
-        load_pair(tmp_path / "none.npy", tmp_path / "none.npy")
+        load_pair(tmp_path / "none.npy", tmp_path / "none.npy", KS18)
     with pytest.raises(InputError, match=r"no \.npy array"):
-        load_pair(tmp_path / "text.npy", tmp_path / "text.npy")
+        load_pair(tmp_path / "text.npy", tmp_path / "text.npy", KS18)
     (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and nothing more")
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (%s\n"
     for name, shape in (("open", b""), ("giant", b"10" * 20 + b",)}"), ("negative", b"-5,)}")):
@@ -100,7 +101,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path):
         (tmp_path / f"{name}.npy").write_bytes(b"\x93NUMPY\x01\x00" + size + text)
     for name in ("many.npz", "pickled.npy", "zip.npy", "open.npy"):
         with pytest.raises(InputError, match=r"is no \.npy array of numbers"):
-            load_pair(tmp_path / name, tmp_path / name)
+            load_pair(tmp_path / name, tmp_path / name, KS18)
 
 
 def _npy(path, header, data=b""):
@@ -120,7 +121,7 @@ def test_a_header_that_does_not_describe_the_file_is_refused(tmp_path, shape):
         text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}"
         path = _npy(tmp_path / "a.npy", text, bytes(8))
         with pytest.raises(InputError, match=r"settings file '.*a\.npy' (has|is no)"):
-            load_pair(path, path)
+            load_pair(path, path, KS18)
 
 
 @pytest.mark.parametrize("kind", ["|u1", "<i2", ">i8"])
@@ -128,11 +129,11 @@ def test_a_file_longer_or_shorter_than_its_header_says_is_refused(tmp_path, kind
     text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (3,)}}"
     exact = 3 * int(kind[2])
     good = _npy(tmp_path / "good.npy", text, bytes(exact))
-    assert load_pair(good, good)[0].tolist() == [0, 0, 0]
+    assert load_pair(good, good, KS18)[0].tolist() == [0, 0, 0]
     for length in (0, exact - 1, exact + 1, exact + 80):
         path = _npy(tmp_path / "bad.npy", text, bytes(length))
         with pytest.raises(InputError, match=r"expected .* by its header"):
-            load_pair(path, path)
+            load_pair(path, path, KS18)
 
 
 def test_a_header_longer_than_any_is_not_read(tmp_path):
@@ -141,26 +142,26 @@ def test_a_header_longer_than_any_is_not_read(tmp_path):
         file.write(b"\x93NUMPY\x02\x00" + (3 * 10**9).to_bytes(4, "little"))
         file.truncate(3 * 10**9)
     with pytest.raises(InputError, match=r"is no \.npy array"):
-        load_pair(path, path)
+        load_pair(path, path, KS18)
 
 
 def test_what_never_ends_or_never_begins_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/zero", tmp_path / "pipe", tmp_path):
         with pytest.raises(InputError, match="is no regular file"):
-            load_pair(path, path)
+            load_pair(path, path, KS18)
         with pytest.raises(InputError, match="is no regular file"):
-            load_csv(path)
+            load_csv(path, KS18)
     (tmp_path / "line.csv").write_bytes(b"u1,u2,x1,x2\n" + b"1" * (1 << 17))
     with pytest.raises(InputError, match="has a line of 65536 characters or more"):
-        load_csv(tmp_path / "line.csv")
+        load_csv(tmp_path / "line.csv", KS18)
 
 
 def test_columns_in_fortran_order_are_read_right(tmp_path):
     table = np.array([[1, 2], [3, 4], [5, 6]])
     np.save(tmp_path / "f.npy", np.asfortranarray(table))
     np.save(tmp_path / "x.npy", table % 4)
-    u, _ = load_pair(tmp_path / "f.npy", tmp_path / "x.npy")
+    u, _ = load_pair(tmp_path / "f.npy", tmp_path / "x.npy", KS18)
     assert u.tolist() == [11, 31, 51]
 
 
@@ -173,7 +174,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
     np.save(tmp_path / "inside.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     for name in ("bare.npy", "inside.npy"):
         with pytest.raises(InputError, match=r"is no \.npy array of numbers"):
-            load_pair(tmp_path / name, tmp_path / name)
+            load_pair(tmp_path / name, tmp_path / name, KS18)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -184,7 +185,7 @@ def test_a_csv_as_a_spreadsheet_writes_it(tmp_path):
         b'\xef\xbb\xbf\r\nwhen,"u1","u2",x1,x2\r\nnow,"1",3,1,4\r\n'
         b"  \r\n,,,,\r\nlater,9,9,4,1\r\n\r\n"
     )
-    settings, outcomes = load_csv(path)
+    settings, outcomes = load_csv(path, KS18)
     assert settings.tolist() == [2, 80]
     assert outcomes.tolist() == [3, 12]
 
@@ -193,7 +194,7 @@ def test_progress_of_a_long_csv_grows_to_its_end(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text("u1,u2,x1,x2\n" + "1,3,1,4\n" * 140_000)
     told = []
-    settings, _ = load_csv(path, lambda *step: told.append(step))
+    settings, _ = load_csv(path, KS18, lambda *step: told.append(step))
     assert len(settings) == 140_000
     assert len(told) == 2
     assert told == sorted(told)

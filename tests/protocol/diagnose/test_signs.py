@@ -10,14 +10,14 @@ from scipy.stats import binom
 
 from protocol.diagnose.signs import FAMILIES, count_runs, diagnose, diagnose_counts, marginals
 from protocol.errors import InputError
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.adversarial import AdversarialSource
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 N = 1_000_000
-DEVICE = TableDevice(with_white_noise(honest_table(), 0.001))
+DEVICE = TableDevice(KS18.noisy(0.001), KS18)
 
 
 def clean(runs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ def million():
 
 
 def test_a_million_clean_runs_show_nothing(million):
-    diagnosis = diagnose(*million)
+    diagnosis = diagnose(*million, KS18)
     assert diagnosis.verdict == "no sign of signalling; no sign of drift"
     assert diagnosis.signs == ()
     assert diagnosis.runs == N
@@ -54,7 +54,7 @@ def test_one_percent_with_the_others_starred_setting_is_found_in_a_million_runs(
 ):
     settings, outcomes = million
     other = settings % 9 if party == "Alice" else settings // 9
-    diagnosis = diagnose(settings, plant(outcomes, other == starred, 0.01, 2, party))
+    diagnosis = diagnose(settings, plant(outcomes, other == starred, 0.01, 2, party), KS18)
     assert diagnosis.signalling
     assert not diagnosis.drift
     assert {s.party for s in diagnosis.signs} == {party}
@@ -67,17 +67,17 @@ def test_one_percent_with_the_others_starred_setting_is_found_in_a_million_runs(
 @pytest.mark.parametrize(("party", "starred"), [("Alice", 2), ("Bob", 0)])
 def test_one_percent_with_starred_settings_of_both_alone_is_found(million, party, starred):
     settings, outcomes = million
-    diagnosis = diagnose(settings, plant(outcomes, settings == 2, 0.01, 3, party))
+    diagnosis = diagnose(settings, plant(outcomes, settings == 2, 0.01, 3, party), KS18)
     assert diagnosis.signalling
     assert all(s.setting == 2 - starred and s.party == party for s in diagnosis.signs)
 
 
 def test_a_shift_at_one_unstarred_pair_is_found_at_the_size_stated(million):
     settings, outcomes = million
-    size = diagnose(settings, outcomes).detectable[1]
+    size = diagnose(settings, outcomes, KS18).detectable[1]
     assert 0.03 < size < 0.05
     where = settings == 9 * 3 + 6
-    diagnosis = diagnose(settings, plant(outcomes, where, 1.15 * size, 4))
+    diagnosis = diagnose(settings, plant(outcomes, where, 1.15 * size, 4), KS18)
     first = diagnosis.signs[0]
     assert (first.party, first.setting, first.other) == ("Alice", 3, 6)
     assert first.outcome in (0, 1)
@@ -89,7 +89,7 @@ def test_a_shift_at_one_unstarred_pair_is_found_at_the_size_stated(million):
 def test_a_slow_drift_is_found_and_is_not_called_signalling(million):
     settings, outcomes = million
     late = np.random.default_rng(5).random(N) < np.arange(N) / N
-    diagnosis = diagnose(settings, plant(outcomes, late, 0.02, 6))
+    diagnosis = diagnose(settings, plant(outcomes, late, 0.02, 6), KS18)
     assert diagnosis.drift
     assert not diagnosis.signalling
     assert "no sign of signalling; drift: Alice's outcome" in diagnosis.verdict
@@ -98,7 +98,7 @@ def test_a_slow_drift_is_found_and_is_not_called_signalling(million):
 def test_a_fault_that_comes_and_goes_is_found_by_the_stretches_of_time(million):
     settings, outcomes = million
     odd = (8 * np.arange(N) // N) % 2 == 1  # the same in both halves
-    diagnosis = diagnose(settings, plant(outcomes, odd, 0.02, 7))
+    diagnosis = diagnose(settings, plant(outcomes, odd, 0.02, 7), KS18)
     assert any(s.family == "drift" for s in diagnosis.signs)
     assert not any(s.family == "half to half" for s in diagnosis.signs)
     assert "depend on the time" in diagnosis.verdict
@@ -107,7 +107,7 @@ def test_a_fault_that_comes_and_goes_is_found_by_the_stretches_of_time(million):
 @pytest.mark.parametrize(("runs", "seeds"), [(300, 250), (5000, 250)])
 def test_false_alarms_are_no_more_frequent_than_stated(runs, seeds):
     rate = 0.1
-    alarms = sum(bool(diagnose(*clean(runs, 1000 + s), rate).signs) for s in range(seeds))
+    alarms = sum(bool(diagnose(*clean(runs, 1000 + s), KS18, rate).signs) for s in range(seeds))
     # A rate of 0.1 exceeds this in one of a thousand choices of the seeds.
     assert alarms <= binom.ppf(0.999, seeds, rate)
 
@@ -119,15 +119,15 @@ def test_a_biased_source_raises_no_alarm_on_a_clean_device():
     for _ in range(20):
         source = AdversarialSource(0.2, rng, code)
         settings = code.decode(source.bits(8 * 20_000))
-        alarms += bool(diagnose(settings, DEVICE.sample(settings, rng)).signs)
+        alarms += bool(diagnose(settings, DEVICE.sample(settings, rng), KS18).signs)
     assert alarms <= 1
 
 
 def test_exchanging_the_parties_exchanges_the_signs(million):
     settings, outcomes = million
     outcomes = plant(outcomes, settings % 9 == 2, 0.01, 9)
-    first = diagnose(settings, outcomes)
-    second = diagnose(9 * (settings % 9) + settings // 9, 4 * (outcomes % 4) + outcomes // 4)
+    first = diagnose(settings, outcomes, KS18)
+    second = diagnose(9 * (settings % 9) + settings // 9, 4 * (outcomes % 4) + outcomes // 4, KS18)
     key = [(s.family, s.setting, s.other, s.outcome, s.effect) for s in first.signs if s.signalling]
     assert key == [
         (s.family, s.setting, s.other, s.outcome, s.effect) for s in second.signs if s.signalling
@@ -137,17 +137,17 @@ def test_exchanging_the_parties_exchanges_the_signs(million):
 
 def test_marginals_count_every_run_once_for_each_party():
     settings, outcomes = clean(2000, 10)
-    table = marginals(count_runs(settings, outcomes)).sum(0)
-    assert table.sum((1, 2, 3)).tolist() == [2000, 2000]
+    table = [part.sum(0) for part in marginals(count_runs(settings, outcomes, KS18), KS18)]
+    assert [part.sum() for part in table] == [2000, 2000]
     alice = (settings == 9 * 0 + 2) & (outcomes // 4 == 3)
     bob = (settings == 9 * 0 + 2) & (outcomes % 4 == 1)
-    assert table[0, 0, 2, 3] == alice.sum()
-    assert table[1, 2, 0, 1] == bob.sum()
+    assert table[0][0, 2, 3] == alice.sum()
+    assert table[1][2, 0, 1] == bob.sum()
 
 
 @pytest.mark.parametrize("runs", [1, 2, 9])
 def test_hardly_any_data_give_an_answer_with_finite_numbers(runs):
-    diagnosis = diagnose(*clean(runs, 11))
+    diagnosis = diagnose(*clean(runs, 11), KS18)
     json.dumps(diagnosis.to_json(), allow_nan=False)
     assert not diagnosis.signs
     assert set(diagnosis.tests) == set(FAMILIES)
@@ -156,7 +156,7 @@ def test_hardly_any_data_give_an_answer_with_finite_numbers(runs):
 def test_a_device_that_answers_with_the_others_setting_is_found_with_finite_numbers():
     settings, outcomes = clean(50_000, 12)
     outcomes = (4 * (settings % 9 % 4) + outcomes % 4).astype(np.uint8)
-    diagnosis = diagnose(settings, outcomes)
+    diagnosis = diagnose(settings, outcomes, KS18)
     json.dumps(diagnosis.to_json(), allow_nan=False)
     assert diagnosis.signs[0].party == "Alice"
     assert diagnosis.signs[0].cramers_v is None or diagnosis.signs[0].cramers_v <= 1
@@ -165,17 +165,17 @@ def test_a_device_that_answers_with_the_others_setting_is_found_with_finite_numb
 def test_bad_input_is_refused_with_its_value():
     u, x = clean(10, 13)
     with pytest.raises(InputError, match="10 settings but 9 outcomes"):
-        diagnose(u, x[:9])
+        diagnose(u, x[:9], KS18)
     with pytest.raises(InputError, match="no runs"):
-        diagnose(u[:0], x[:0])
+        diagnose(u[:0], x[:0], KS18)
     with pytest.raises(InputError, match=r"setting is 81, expected 0\.\.80"):
-        diagnose(np.full(3, 81, np.uint8), x[:3])
+        diagnose(np.full(3, 81, np.uint8), x[:3], KS18)
     with pytest.raises(InputError, match=r"outcome is 16, expected 0\.\.15"):
-        diagnose(u[:3], np.full(3, 16, np.uint8))
+        diagnose(u[:3], np.full(3, 16, np.uint8), KS18)
     with pytest.raises(InputError, match=r"rate is 1, expected 0 < rate < 1"):
-        diagnose(u, x, 1)
+        diagnose(u, x, KS18, 1)
     with pytest.raises(InputError, match=r"shape \(81, 16\)"):
-        diagnose_counts(np.zeros((81, 16), np.int64))
+        diagnose_counts(np.zeros((81, 16), np.int64), KS18)
 
 
 def save(folder, settings, outcomes):

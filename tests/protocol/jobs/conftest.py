@@ -18,9 +18,9 @@ from protocol.plan.plan import Plan
 from protocol.providers.local import LocalProvider
 from protocol.providers.local_spec import LocalSpec
 from protocol.providers.retry import Patience
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.positions import WeakBits
-from qdevices.ks18.game import honest_table
+from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan
 
 # Every job may have to be asked for again, which takes the extra `hardware`.
@@ -120,9 +120,7 @@ def _one_simulation_of_the_laboratory():
 
 @pytest.fixture(scope="session")
 def plan():
-    made = closed_form_plan(
-        RUNS, 0.01, honest_table(), default_code(), soundness=8, completeness=0.99
-    )
+    made = closed_form_plan(RUNS, 0.01, KS18.honest, default_code(), soundness=8, completeness=0.99)
     assert made.output_bits
     return made
 

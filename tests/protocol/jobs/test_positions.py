@@ -9,7 +9,7 @@ import pytest
 
 from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import FORMAT, used_bits
 

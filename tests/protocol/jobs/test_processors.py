@@ -18,7 +18,7 @@ from protocol.providers.local import LocalProvider
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import work
-from qdevices.ks18.game import honest_table, losing_table
+from qdevices.ks18.game import KS18
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
 from tests.protocol.plans import closed_form_plan
 
@@ -114,7 +114,7 @@ def test_anybodys_backend_is_run_from_a_file_beside_the_data(ksamp, tmp_path, mo
             time.sleep(0.05)
         for chunk in ledger.chunks("done"):
             settings = ledger.settings(chunk.number)
-            assert not losing_table()[settings, ledger.outcomes(chunk.number)].any()
+            assert not KS18.losing[settings, ledger.outcomes(chunk.number)].any()
     assert ksamp("cancel", root).status == 0
     assert not (tmp_path / WITNESS).exists()
 
@@ -217,7 +217,7 @@ def cloud(monkeypatch):
 
 def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory, cloud, tmp_path):
     short = closed_form_plan(
-        3000, 0.0, honest_table(), laboratory.plan.code, soundness=0.1, completeness=0.5
+        3000, 0.0, KS18.honest, laboratory.plan.code, soundness=0.1, completeness=0.5
     )
     root = tmp_path / "run"
     job = begin(
@@ -240,7 +240,7 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
         settings = np.concatenate([ledger.settings(number) for number in done])
         outcomes = np.concatenate([ledger.outcomes(number) for number in done])
         assert len(done) == 4
-        assert losing_table()[settings, outcomes].mean() < 0.3
+        assert KS18.losing[settings, outcomes].mean() < 0.3
     known = [chunk.tag for chunk in found.chunks if chunk.state in ("done", "submitted")]
     assert len(known) == 6
     assert set(cloud.sent.values()) == {1}

@@ -11,13 +11,13 @@ from protocol.certificate.shipped import shipped_certificates
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan, nearest_feasible
 from protocol.request import Request
-from protocol.settings.code import default_code, joint_code, plain_code
-from qdevices.ks18.game import honest_table, with_white_noise
+from protocol.settings.ks18 import default_code, joint_code, plain_code
+from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan
 
 
 def _noisy(white):
-    return with_white_noise(honest_table(), white)
+    return KS18.noisy(white)
 
 
 @pytest.mark.parametrize(("epsilon", "white"), [(0.01, 0.001), (0.01, 0.01), (0.1, 0.0), (0.2, 0)])
@@ -65,13 +65,13 @@ def test_every_shipped_certificate_covers_what_it_is_offered_for():
 def test_bad_choices_are_refused():
     certificate = ClosedForm(default_code(), 0.01, 0.05)
     with pytest.raises(InputError, match=r"covers sources up to epsilon 0\.01, not epsilon 0\.02"):
-        best_plan(Request(1000, 0.02, honest_table(), certificate=certificate))
+        best_plan(Request(1000, 0.02, KS18.honest, certificate=certificate))
     with pytest.raises(InputError, match="is for setting code 'default', not 'joint'"):
-        best_plan(Request(1000, 0.01, honest_table(), certificate=certificate, code=joint_code()))
+        best_plan(Request(1000, 0.01, KS18.honest, certificate=certificate, code=joint_code()))
     with pytest.raises(InputError, match="certificate 'better' is unknown"):
-        best_plan(Request(1000, 0.01, honest_table(), certificate="better"))
+        best_plan(Request(1000, 0.01, KS18.honest, certificate="better"))
     with pytest.raises(InputError, match="no certificate for setting code 'joint'"):
-        best_plan(Request(1000, 0.45, honest_table(), code=joint_code()))
+        best_plan(Request(1000, 0.45, KS18.honest, code=joint_code()))
 
 
 @pytest.mark.parametrize("choice", ["closed-form", "best"])

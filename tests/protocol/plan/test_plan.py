@@ -15,15 +15,15 @@ from protocol.errors import InputError
 from protocol.extract.raz import Raz
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.run.play import execute
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, losing_table, starred_event, with_white_noise
+from qdevices.ks18.game import KS18, starred_event
 from tests.protocol.plans import closed_form_plan, plan_for
 
 
 def _plan(runs=1_000_000, epsilon=0.01, white=0.001, **demands):
-    behaviour = with_white_noise(honest_table(), white)
+    behaviour = KS18.noisy(white)
     return closed_form_plan(runs, epsilon, behaviour, default_code(), **demands)
 
 
@@ -41,8 +41,8 @@ def test_outputs_reach_the_figures_of_design_4_4(epsilon, white, figure):
 
 def test_thresholds_are_exact_binomial_quantiles():
     plan = _plan()
-    joint = default_code().probabilities()[:, None] * with_white_noise(honest_table(), 0.001)
-    lost, starred = joint[losing_table()].sum(), joint[starred_event()].sum()
+    joint = default_code().probabilities()[:, None] * KS18.noisy(0.001)
+    lost, starred = joint[KS18.losing].sum(), joint[starred_event()].sum()
     assert binom.sf(plan.losing_limit, plan.runs, lost) <= 0.0002
     assert binom.sf(plan.losing_limit - 1, plan.runs, lost) > 0.0002
     assert binom.cdf(plan.event_least - 1, plan.runs, starred) <= 0.0002
@@ -66,7 +66,7 @@ def test_the_planned_output_is_the_largest_sound_one():
 
 def test_beta_is_nearly_the_best():
     plan = _plan()
-    behaviour = with_white_noise(honest_table(), 0.001)
+    behaviour = KS18.noisy(0.001)
     for factor in (0.5, 0.8, 0.95, 1.03):
         certificate = ClosedForm(default_code(), 0.01, plan.certificate.beta * factor)
         assert plan_for(plan.runs, behaviour, certificate).output_bits <= 1.02 * plan.output_bits
@@ -74,13 +74,13 @@ def test_beta_is_nearly_the_best():
 
 def test_completeness_is_kept_by_honest_devices():
     """Aborts of 400 honest runs at completeness 0.9: at most 71 (false alarm 1e-6)."""
-    runs, behaviour = 60_000, with_white_noise(honest_table(), 0.001)
+    runs, behaviour = 60_000, KS18.noisy(0.001)
     plan = closed_form_plan(runs, 0.01, behaviour, default_code(), completeness=0.9)
     joint = (default_code().probabilities()[:, None] * behaviour).ravel()
     counts = np.random.default_rng(0).multinomial(runs, joint, size=400).reshape(-1, 81, 16)
     aborted = 0
     for table in counts:
-        lost, starred = table[losing_table()].sum(), table[starred_event()].sum()
+        lost, starred = table[KS18.losing].sum(), table[starred_event()].sum()
         score = plan.certificate.score(table)
         aborted += bool(
             lost > plan.losing_limit or starred < plan.event_least or score < plan.score_least
@@ -246,7 +246,7 @@ def test_a_leaning_source_is_planned_for():
     words = np.full(256, 1 / 256)
     words[:128] *= 0.8
     words[128:] *= 1.2
-    behaviour = with_white_noise(honest_table(), 0.001)
+    behaviour = KS18.noisy(0.001)
     plan = closed_form_plan(1_000_000, 0.1, behaviour, default_code(), word_probabilities=words)
     assert plan.expected_event == pytest.approx(0.8 * 0.125)
 
@@ -272,9 +272,9 @@ def test_bad_demands_are_refused(changes, message):
 def test_a_device_by_the_plan_is_accepted_and_a_noisy_one_aborted_by_test_one():
     plan = _plan(runs=100_000)
     rng = np.random.default_rng(1)
-    good = TableDevice(with_white_noise(honest_table(), 0.001))
+    good = TableDevice(KS18.noisy(0.001), KS18)
     assert execute(plan, good, UniformSource(rng), rng).verdict.accepted
-    bad = TableDevice(with_white_noise(honest_table(), 0.2))
+    bad = TableDevice(KS18.noisy(0.2), KS18)
     verdict = execute(plan, bad, UniformSource(rng), rng).verdict
     assert not verdict.accepted
     assert verdict.reasons[0].startswith("test 1 failed: L = 0.0")

@@ -21,19 +21,19 @@ from protocol.run import folder
 from protocol.run.play import execute
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 NAMES = ["extractor_bits.bin", "outcomes.npy", "output.bin", "run.json", "settings.npy"]
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(Request(20_000, 0.01, honest_table(), certificate="closed-form", soundness=2))
+    return best_plan(Request(20_000, 0.01, KS18.honest, certificate="closed-form", soundness=2))
 
 
 def _result(plan, sink=None, seed=1):
     rng = np.random.default_rng(seed)
-    device = TableDevice(with_white_noise(honest_table(), 0.0))
+    device = TableDevice(KS18.noisy(0.0), KS18)
     return execute(plan, device, UniformSource(rng), rng, sink=sink)
 
 
@@ -198,9 +198,9 @@ sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.protocol.run.test_folder import _write
 from protocol.request import Request
 from protocol.plan.choose import best_plan
-from qdevices.ks18.game import honest_table
+from qdevices.ks18.game import KS18
 
-plan = best_plan(Request(20_000, 0.01, honest_table(), 2, certificate="closed-form"))
+plan = best_plan(Request(20_000, 0.01, KS18.honest, 2, certificate="closed-form"))
 rename, calls = Path.rename, []
 
 def dying(self, target):

@@ -17,10 +17,10 @@ from protocol.run.judge import judge, new_tally
 from protocol.run.play import execute
 from protocol.run.replay import certify
 from qdevices.device import ReplayDevice, TableDevice
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 from tests.protocol.bits import Bits
 
-NOISY = with_white_noise(honest_table(), 0.001)
+NOISY = KS18.noisy(0.001)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def played(plan, stream):
     """Settings and outcomes by hand, without any of the code that runs."""
     words = stream[: plan.settings_bits].reshape(plan.runs, -1) @ (1 << np.arange(7, -1, -1))
     settings = np.array(plan.code.words, dtype=np.uint8)[words]
-    return settings, TableDevice(NOISY).sample(settings, np.random.default_rng(1))
+    return settings, TableDevice(NOISY, KS18).sample(settings, np.random.default_rng(1))
 
 
 def test_the_first_bits_choose_the_settings_and_the_next_feed_the_extractor(plan, stream, played):
@@ -102,11 +102,11 @@ def test_the_verdict_is_the_tests_written_down_by_hand(plan, played):
     tally.add(settings, outcomes)
     verdict = judge(plan, tally, Provenance("run"))
     lost = sum(
-        int((overlap := np.flatnonzero(honest_table()[u] == 0)).size and (x in overlap))
+        int((overlap := np.flatnonzero(KS18.honest[u] == 0)).size and (x in overlap))
         for u, x in zip(settings.tolist(), outcomes.tolist(), strict=True)
     )
     assert verdict.losing_rate == lost / plan.runs
-    event = (settings == 2) & (honest_table()[2][outcomes] == 1 / 16)
+    event = (settings == 2) & (KS18.honest[2][outcomes] == 1 / 16)
     assert verdict.event_rate == event.sum() / plan.runs
     score = plan.certificate.log2_factors[settings, outcomes].sum()
     assert verdict.score == pytest.approx(score, rel=1e-12)
@@ -118,7 +118,7 @@ def test_the_verdict_is_the_tests_written_down_by_hand(plan, played):
     ("noise", "reason"), [(0.2, "test 1 failed: L = "), (0.05, "score test failed: ")]
 )
 def test_a_device_that_is_too_noisy_aborts_with_the_numbers(plan, stream, played, noise, reason):
-    device = TableDevice(with_white_noise(honest_table(), noise))
+    device = TableDevice(KS18.noisy(noise), KS18)
     result = execute(plan, device, Bits(stream), np.random.default_rng(3))
     assert not result.verdict.accepted
     assert any(line.startswith(reason) for line in result.verdict.reasons)
@@ -127,7 +127,7 @@ def test_a_device_that_is_too_noisy_aborts_with_the_numbers(plan, stream, played
 
 def test_a_result_has_output_exactly_if_it_was_accepted(plan, stream, played):
     good = execute(plan, ReplayDevice(*played), Bits(stream), np.random.default_rng(0))
-    noisy = TableDevice(with_white_noise(honest_table(), 0.2))
+    noisy = TableDevice(KS18.noisy(0.2), KS18)
     bad = execute(plan, noisy, Bits(stream), np.random.default_rng(3))
     for output, bits in (
         (good.output, good.extractor_bits),

@@ -13,18 +13,18 @@ from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run.redraws import SHARE_BITS, log2_share, redraw_charge
-from qdevices.ks18.game import honest_table, with_white_noise
+from qdevices.ks18.game import KS18
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return best_plan(Request(60_000, 0.01, with_white_noise(honest_table(), 0.001)))
+    return best_plan(Request(60_000, 0.01, KS18.noisy(0.001)))
 
 
 @pytest.fixture(scope="module")
 def tight():
     """A plan in which both parts of the extractor's error are nearly equal."""
-    return best_plan(Request(100_000, 0.1, with_white_noise(honest_table(), 0.001)))
+    return best_plan(Request(100_000, 0.1, KS18.noisy(0.001)))
 
 
 def test_a_plan_with_nearly_equal_parts_pays_for_that(plan, tight):

@@ -16,8 +16,8 @@ from protocol.run.tally import (
     check_lean,
     check_settings,
 )
-from protocol.settings.code import compact_code, default_code, joint_code, plain_code
-from qdevices.ks18.game import losing_table, paper_event, starred_event
+from protocol.settings.ks18 import compact_code, default_code, joint_code, plain_code
+from qdevices.ks18.game import KS18, paper_event, starred_event
 
 RUNS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 15)), min_size=1, max_size=200)
 
@@ -25,17 +25,17 @@ RUNS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 15)), min_size=1, m
 @given(RUNS, st.integers(0, 200))
 def test_tests_count_what_their_definitions_say(runs, cut):
     settings, outcomes = np.array(runs, dtype=np.uint8).T
-    tally = Tally(starred=2, capacity=100)
+    tally = Tally(default_code(), capacity=100)
     tally.add(settings[:cut], outcomes[:cut])
     tally.add(settings[cut:], outcomes[cut:])
     assert tally.runs == len(runs)
-    assert tally.losing_rate() == sum(losing_table()[u, x] for u, x in runs) / len(runs)
+    assert tally.losing_rate() == sum(KS18.losing[u, x] for u, x in runs) / len(runs)
     for event in (starred_event(), paper_event()):
         assert tally.event_rate(event) == sum(event[u, x] for u, x in runs) / len(runs)
 
 
 def test_the_papers_event_is_one_outcome_of_one_pair():
-    tally = Tally(2, 10)
+    tally = Tally(default_code(), 10)
     tally.add(np.array([1, 1, 2], dtype=np.uint8), np.array([2, 3, 2], dtype=np.uint8))
     assert tally.event_count(paper_event()) == 1
 
@@ -43,7 +43,7 @@ def test_the_papers_event_is_one_outcome_of_one_pair():
 @given(RUNS, st.integers(0, 30), st.integers(0, 200))
 def test_kept_outcomes_are_the_first_at_the_starred_pair(runs, capacity, cut):
     settings, outcomes = np.array([(u % 4, x) for u, x in runs], dtype=np.uint8).T
-    tally = Tally(2, capacity)
+    tally = Tally(default_code(), capacity)
     tally.add(settings[:cut], outcomes[:cut])
     tally.add(settings[cut:], outcomes[cut:])
     starred = [int(x) for u, x in zip(settings, outcomes, strict=True) if u == 2]
@@ -55,7 +55,11 @@ def test_kept_outcomes_are_the_first_at_the_starred_pair(runs, capacity, cut):
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.integers(HEAD, 2 * HEAD))
 def test_remembered_settings_do_not_depend_on_how_the_runs_are_cut(cuts, stride):
     settings = np.random.default_rng(1).integers(0, 81, 1500).astype(np.uint8)
-    outcomes, whole, parts = settings % 16, Tally(2, 9, stride), Tally(2, 9, stride)
+    outcomes, whole, parts = (
+        settings % 16,
+        Tally(default_code(), 9, stride),
+        Tally(default_code(), 9, stride),
+    )
     whole.add(settings, outcomes)
     start = 0
     for length in [*(37 * cut for cut in cuts), len(settings)]:
@@ -67,7 +71,7 @@ def test_remembered_settings_do_not_depend_on_how_the_runs_are_cut(cuts, stride)
 
 
 def test_bad_runs_are_refused():
-    tally = Tally(2, 10)
+    tally = Tally(default_code(), 10)
     good = np.zeros(3, dtype=np.uint8)
     with pytest.raises(InputError, match=r"settings\[1\] is 81, expected 0\.\.80"):
         tally.add(np.array([0, 81, 0], dtype=np.uint8), good)
@@ -96,7 +100,7 @@ def test_settings_of_another_code_are_noticed_and_honest_ones_never():
 
 def _heads(code, bits, stride=1 << 12):
     settings = code.decode(bits[: len(bits) // code.bits_per_run * code.bits_per_run])
-    tally = Tally(code.starred, 10, stride)
+    tally = Tally(code, 10, stride)
     tally.add(settings, settings % 16)
     return tally.heads
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocol.certificate.groups import keeping_parties
+from protocol.certificate.groups import keeping_parties, orbits, setting_permutations, stabiliser
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, verify
 from protocol.certificate.worth import estimated_output
 from protocol.request import Request
@@ -13,21 +13,15 @@ from protocol.search.code_program import best_shares, symmetrised
 from protocol.search.code_search import codes_from, guarantee, search_codes
 from protocol.search.optimise import SEARCH_GRID, optimise_codes
 from protocol.search.table_program import best_table
-from protocol.settings.code import CANDIDATE_CODES, SettingCode, compact_code, joint_code
-from qdevices.ks18.game import (
-    honest_table,
-    losing_table,
-    pair_index,
-    starred_outcomes,
-    with_white_noise,
-)
-from qdevices.ks18.symmetry import entry_permutations, orbits, setting_permutations, stabiliser
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import CANDIDATE_CODES, compact_code, joint_code
+from qdevices.ks18.game import KS18, starred_outcomes
 
 BETA = 1 << (BETA_BITS - 4)
 
 
 def _behaviour(noise=0.01):
-    return with_white_noise(honest_table(), noise)
+    return KS18.noisy(noise)
 
 
 def _worth(code, epsilon, behaviour, runs=10**8, beta=BETA):
@@ -41,7 +35,7 @@ def _worth(code, epsilon, behaviour, runs=10**8, beta=BETA):
 def relaxed():
     """Shares for ε = 0.1, 1 % noise, five bits, a quarter of the words starred."""
     kappa = guarantee(5, 0.25, 0.1)
-    return best_shares(2, 0.25, kappa, _behaviour(), BETA, SEARCH_GRID, stabiliser(2))
+    return best_shares(KS18, 2, 0.25, kappa, _behaviour(), BETA, SEARCH_GRID, stabiliser(2, KS18))
 
 
 def test_shares_are_a_distribution_constant_on_orbits(relaxed):
@@ -59,7 +53,7 @@ def test_real_valued_shares_bound_the_codes_of_as_many_bits_and_starred_words(re
     joint = relaxed.shares[:, None] * _behaviour()
     bound = estimated_output(10**8, relaxed.log2_factors, joint, BETA / 2**BETA_BITS, 64)
     # (1,5), which the party-keeping symmetry leaves alone.
-    code = SettingCode("test", (*compact_code().words[1:], pair_index(1, 5)))
+    code = SettingCode("test", (*compact_code().words[1:], KS18.pair_index(1, 5)), 2, KS18)
     assert code.words.count(2) == 8
     assert 0.5 * bound <= _worth(code, 0.1, _behaviour()) <= bound * (1 + 1e-3)
 
@@ -75,8 +69,8 @@ def test_the_guarantee_is_the_exact_worst_of_a_block_and_a_word():
 
 
 def test_half_of_the_symmetries_keep_the_parties():
-    group = entry_permutations()
-    kept = keeping_parties(group)
+    group = KS18.symmetries
+    kept = keeping_parties(group, KS18)
     assert len(kept) == 72
     # Alice's setting and outcome alone decide those of the image, for these and no others.
     alice = 4 * (np.arange(1296) // 144) + np.arange(1296) % 16 // 4
@@ -87,7 +81,7 @@ def test_half_of_the_symmetries_keep_the_parties():
 
 def test_codes_from_shares_have_a_word_for_every_tested_pair_and_few_to_spare():
     shares = compact_code().probabilities()
-    found = codes_from(shares, 2)
+    found = codes_from(shares, 2, KS18)
     assert {c.bits_per_run for c in found} == {5, 6, 7}
     assert compact_code().words in {c.words for c in found}
     for code in found:
@@ -98,7 +92,7 @@ def test_codes_from_shares_have_a_word_for_every_tested_pair_and_few_to_spare():
 def test_no_local_strategy_wins_the_compact_pairs_with_a_credited_outcome():
     """Exhaustively: without X* at u0 all 24 pairs can be won, with it one at least is lost."""
     tested = np.argwhere(compact_code().settings_used.reshape(9, 9))
-    losing = losing_table().reshape(9, 9, 4, 4)
+    losing = KS18.losing.reshape(9, 9, 4, 4)
     uncredited = np.ones(16, dtype=int)
     uncredited[starred_outcomes()] = 0
     strategies = np.indices((4,) * 9).reshape(9, -1)
@@ -125,7 +119,9 @@ def test_the_compact_code_beats_the_joint_code_for_a_weak_source():
 def test_too_few_pairs_prove_nothing(relaxed):
     """Four orbits of pairs are no Kochen-Specker set, whatever their shares."""
     untested = np.setdiff1d(relaxed.orbit, relaxed.orbit[[2, 0, 1, 5, 20]])
-    found = best_shares(2, 0.25, 1.0, _behaviour(), BETA, SEARCH_GRID, stabiliser(2), untested)
+    found = best_shares(
+        KS18, 2, 0.25, 1.0, _behaviour(), BETA, SEARCH_GRID, stabiliser(2, KS18), untested
+    )
     joint = found.shares[:, None] * _behaviour()
     assert estimated_output(10**8, found.log2_factors, joint, 2.0**-4, 64) <= 0
 
@@ -133,10 +129,10 @@ def test_too_few_pairs_prove_nothing(relaxed):
 def test_symmetrised_behaviours_keep_what_the_symmetries_keep():
     rng = np.random.default_rng(4)
     table = rng.dirichlet(np.ones(16), 81)
-    averaged = symmetrised(table, 2)
-    for g in stabiliser(2):
+    averaged = symmetrised(table, 2, KS18)
+    for g in stabiliser(2, KS18):
         assert np.allclose(averaged.ravel()[g], averaged.ravel())
-    assert np.allclose(symmetrised(_behaviour(), 2), _behaviour())
+    assert np.allclose(symmetrised(_behaviour(), 2, KS18), _behaviour())
 
 
 def test_the_best_of_several_codes_is_kept_and_proved():
@@ -159,15 +155,15 @@ def test_the_search_finds_the_compact_code(monkeypatch):
     import protocol.search.code_search as module
 
     pairs = compact_code().settings_used.copy()
-    pairs[[pair_index(4, 2), pair_index(9, 7)]] = True
+    pairs[[KS18.pair_index(4, 2), KS18.pair_index(9, 7)]] = True
 
     def among_them(*arguments):
-        *given, group, untested = arguments if len(arguments) == 8 else (*arguments, ())
-        orbit = orbits(setting_permutations(group))
+        *given, group, untested = arguments if len(arguments) == 9 else (*arguments, ())
+        orbit = orbits(setting_permutations(group, KS18))
         return best_shares(*given, group, {*untested, *np.setdiff1d(orbit, orbit[pairs])})
 
     monkeypatch.setattr(module, "best_shares", among_them)
-    monkeypatch.setattr(module, "STARRED_CLASSES", (2,))
+    monkeypatch.setattr(module, "starred_classes", lambda game: (2,))
     monkeypatch.setattr(module, "BITS_PER_RUN", (5,))
     monkeypatch.setattr(module, "_OCTAVES", (4,))
     monkeypatch.setattr(module, "_FINALISTS", 1)

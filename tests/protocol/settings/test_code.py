@@ -12,19 +12,10 @@ from hypothesis import strategies as st
 
 import protocol.settings.code as module
 from protocol.errors import InputError
-from protocol.search.polytope import full_polytope, solve
-from protocol.settings.code import (
-    CODES,
-    SettingCode,
-    check_epsilon,
-    default_code,
-    full_code,
-    joint_code,
-    plain_code,
-)
-from protocol.settings.sv_tree import StarTree, sv_maximum, sv_ratio
-from qdevices.ks18.game import STARRED_SETTING, losing_table, starred_event
-from qdevices.ks18.symmetry import setting_permutations, stabiliser
+from protocol.settings.code import SettingCode
+from protocol.settings.ks18 import default_code, full_code, plain_code
+from protocol.settings.sv_tree import StarTree, check_epsilon, sv_maximum, sv_ratio
+from qdevices.ks18.game import KS18
 
 
 def _lean_patterns(bits, epsilon):
@@ -39,7 +30,7 @@ def _lean_patterns(bits, epsilon):
 
 
 def _small_code(words):
-    return SettingCode("small", tuple(words), words[0])
+    return SettingCode("small", tuple(words), words[0], KS18)
 
 
 @given(
@@ -83,12 +74,6 @@ def test_rho_agrees_with_bisection_on_the_default_code(epsilon):
     assert rho[code.starred] == 1
 
 
-def test_known_ratios_of_the_default_code():
-    code = default_code()
-    assert code.rho(0.0).max() == pytest.approx(64, rel=1e-9)
-    assert code.rho(0.1).max() == pytest.approx(549.3164, rel=1e-6)
-
-
 def test_exact_ratios_are_the_floating_ones():
     code = plain_code()
     exact = code.rho_exact(Fraction(1, 10))
@@ -97,57 +82,10 @@ def test_exact_ratios_are_the_floating_ones():
     assert all(float(value) <= rho[u] == pytest.approx(float(value)) for u, value in exact.items())
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.4])
-def test_default_code_stars_one_pair_and_keeps_the_others_possible(epsilon):
-    code = default_code()
-    assert code.bits_per_run == 8
-    assert code.probabilities()[STARRED_SETTING] == 0.25
-    low, high = code.extreme_probabilities(epsilon)
-    assert low.min() >= (0.5 - epsilon) ** 8 * (1 - 1e-12)
-    assert high[STARRED_SETTING] == pytest.approx((0.5 + epsilon) ** 2)
-
-
-def test_default_and_plain_codes_use_all_settings_and_decode_bits_alice_first():
-    assert full_code().settings_used.all()
-    assert full_code().bits_per_run == 7
-    for name in ("default", "plain"):
-        code = CODES[name]()
-        assert code.settings_used.all()
-        words = np.arange(256, dtype=np.uint8)
-        assert np.array_equal(code.decode(np.unpackbits(words)), code.table)
-    bits = np.array([1, 0, 0, 0, 0, 1, 1, 1], dtype=np.uint8)  # Alice 1000, Bob starred
-    assert default_code().decode(bits)[0] == 9 * 1 + 2
-
-
-def test_joint_code_selects_38_pairs_and_the_starred_one_with_six_bits():
-    code = joint_code()
-    assert code.bits_per_run == 6
-    assert code.settings_used.sum() == 39
-    assert code.probabilities()[STARRED_SETTING] == 24 / 64
-    # The set of tested pairs is invariant under the symmetries that keep u0.
-    images = setting_permutations(stabiliser(STARRED_SETTING))
-    weights = np.bincount(code.table, minlength=81)
-    assert len(images) == 4
-    assert all(np.array_equal(weights[image], weights) for image in images)
-
-
-def test_the_pairs_of_the_joint_code_suffice_for_the_linear_inequality():
-    """(LP) of design 4.2 with its own penalty for each pair, Σ c_u = 4, by linear programme."""
-    penalties = np.bincount(joint_code().table, minlength=81) / 10
-    penalties[STARRED_SETTING] = 0
-    assert penalties.sum() == pytest.approx(4)
-    objective = -(penalties[:, None] * losing_table())
-    objective[starred_event()] += 0.2
-    for guess in range(16):
-        guessed = objective.copy()
-        guessed[STARRED_SETTING, guess] += 1
-        assert solve(guessed.ravel(), full_polytope()).fun <= 1 + 1e-7
-
-
 @given(st.lists(st.integers(0, 80), min_size=4, max_size=4))
 def test_json_round_trip(words):
     code = _small_code(words)
-    assert SettingCode.from_json(code.to_json()) == code
+    assert SettingCode.from_json(code.to_json(), KS18) == code
 
 
 def test_ratio_is_exact_for_fractions():
@@ -159,18 +97,18 @@ def test_ratio_is_exact_for_fractions():
 
 def test_bad_codes_and_epsilons_are_refused():
     with pytest.raises(InputError, match="3 words, expected a power of two"):
-        SettingCode("x", (0, 1, 2), 0)
+        SettingCode("x", (0, 1, 2), 0, KS18)
     with pytest.raises(InputError, match="maps word 1 to 81"):
-        SettingCode("x", (0, 81), 0)
+        SettingCode("x", (0, 81), 0, KS18)
     with pytest.raises(InputError, match="no word for its starred pair"):
-        SettingCode("x", (0, 1), 5)
+        SettingCode("x", (0, 1), 5, KS18)
     with pytest.raises(InputError, match="7 bits are no multiple of 8"):
         default_code().decode(np.zeros(7, dtype=np.uint8))
     for epsilon in (-0.1, 0.5, float("nan")):
         with pytest.raises(InputError, match="epsilon"):
             default_code().rho(epsilon)
     with pytest.raises(InputError, match="no entry 'starred'"):
-        SettingCode.from_json({"name": "x"})
+        SettingCode.from_json({"name": "x"}, KS18)
 
 
 @pytest.mark.parametrize(
@@ -189,11 +127,12 @@ def test_bad_codes_and_epsilons_are_refused():
         ({"words": (0,) * 2**17}, "131072 words"),
         ({"starred": True}, "types tuple and bool"),
         ({"starred": 0.0}, "types tuple and float"),
+        ({"game": "ks18"}, "game of type str, expected a Game"),
     ],
 )
 def test_only_plain_values_make_a_code(change, message):
     with pytest.raises(InputError, match=message):
-        SettingCode(**{"name": "x", "words": (0, 1), "starred": 0, **change})
+        SettingCode(**{"name": "x", "words": (0, 1), "starred": 0, "game": KS18, **change})
 
 
 @pytest.mark.parametrize("epsilon", ["0.1", None, True, [0.1], 0.1j])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from protocol.errors import InputError
-from protocol.settings.code import default_code, joint_code
+from protocol.settings.ks18 import default_code, joint_code
 from protocol.sources.kinds import (
     SOURCES,
     absolute_source,

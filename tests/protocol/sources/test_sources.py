@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import InputError
-from protocol.settings.code import default_code
+from protocol.settings.ks18 import default_code
 from protocol.sources.file import FileSource, open_file
 from protocol.sources.kinds import open_source
 from protocol.sources.stream import StreamSource

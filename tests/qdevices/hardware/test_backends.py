@@ -13,31 +13,31 @@ from qiskit_aer.primitives import SamplerV2
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend, run_chunk
 from qdevices.hardware.backends import aer_simulator, check_answers_on, run_on
-from qdevices.ks18.game import N_PAIRS, losing_table
+from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 
-SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
+SETTINGS = np.random.default_rng(3).integers(KS18.n_pairs, size=400).astype(np.uint8)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_ideal_backend_never_loses(variant: str) -> None:
     outcomes = run_chunk("aer", variant, SETTINGS, "run", 1)
     assert outcomes.dtype == np.uint8
-    assert not losing_table()[SETTINGS, outcomes].any()
+    assert not KS18.losing[SETTINGS, outcomes].any()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_ideal_backend_never_loses_when_every_shot_is_executed(variant: str) -> None:
     programme = open_backend("aer").compiled(variant).programme
     outcomes = run_on(AerSimulator(), programme, SETTINGS[:150], 1)
-    assert not losing_table()[SETTINGS[:150], outcomes].any()
+    assert not KS18.losing[SETTINGS[:150], outcomes].any()
 
 
 @pytest.mark.parametrize("variant", ["static", "feedforward"])
 def test_a_sampler_gives_winning_outcomes_in_run_order(variant: str) -> None:
     programme = open_backend("aer").compiled(variant).programme
     outcomes = run_on(SamplerV2(seed=7), programme, SETTINGS[:100])
-    assert not losing_table()[SETTINGS[:100], outcomes].any()
+    assert not KS18.losing[SETTINGS[:100], outcomes].any()
 
 
 def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
@@ -47,7 +47,7 @@ def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
     for executor in (backend, BackendSamplerV2(backend=backend)):
         check_answers_on(executor, compiled, seed=2)
         outcomes = run_on(executor, compiled.programme, SETTINGS[:60])
-        assert losing_table()[SETTINGS[:60], outcomes].sum() < 20
+        assert KS18.losing[SETTINGS[:60], outcomes].sum() < 20
 
 
 def test_equal_seeds_give_equal_outcomes_and_others_do_not() -> None:
@@ -60,13 +60,13 @@ def test_equal_seeds_give_equal_outcomes_and_others_do_not() -> None:
 
 def test_grouped_outcomes_come_back_in_run_order() -> None:
     outcomes = run_chunk("aer", "static", SETTINGS, "grouped", 1)
-    assert not losing_table()[SETTINGS, outcomes].any()
+    assert not KS18.losing[SETTINGS, outcomes].any()
 
 
 def test_sampled_runs_follow_the_exact_probabilities() -> None:
     pytest.importorskip("qiskit_ibm_runtime")
     behaviour = open_backend("fake:FakeManilaV2").compiled("static").behaviour
-    settings = np.repeat(np.arange(N_PAIRS, dtype=np.uint8), 2000)
+    settings = np.repeat(np.arange(KS18.n_pairs, dtype=np.uint8), 2000)
     outcomes = run_chunk("fake_manila", "static", settings, "run", 8)
     counts = np.bincount(16 * settings.astype(int) + outcomes, minlength=1296).reshape(81, 16)
     chi2 = ((counts - 2000 * behaviour) ** 2 / (2000 * behaviour)).sum()

@@ -18,7 +18,7 @@ from qdevices.hardware.catalogue import check_offered, target_of
 from qdevices.hardware.compilation import ideal_target
 from qdevices.hardware.kinds import KINDS, kind_of
 from qdevices.hardware.simulated import SimulatedBackend
-from qdevices.ks18.game import honest_table, losing_table
+from qdevices.ks18.game import KS18
 
 PLACE = "tests.strangers.ring:KIND"
 
@@ -81,7 +81,7 @@ def test_a_callable_is_called_once_a_process():
     name = f"python:{__name__}:make_sampler"
     assert open_backend(name) is open_backend(name)
     outcomes = run_chunk(name, "static", np.arange(81, dtype=np.uint8), "run", 1)
-    assert not losing_table()[np.arange(81), outcomes].any()
+    assert not KS18.losing[np.arange(81), outcomes].any()
 
 
 def test_what_was_compiled_is_kept():
@@ -114,9 +114,9 @@ def test_a_strangers_kind_is_opened_compiled_and_run(ring):
     gates = {n: compiled_for(f"ring:{n}", "static").programme.two_qubit_gates() for n in (4, 7)}
     assert {n: set(found) for n, found in gates.items()} == {4: {4}, 7: {6}}
     table = compiled_for("ring:7", "static").behaviour
-    assert 0 < np.abs(table - honest_table()).max() < 6 * 2e-3
+    assert 0 < np.abs(table - KS18.honest).max() < 6 * 2e-3
     outcomes = run_chunk("ring:7", "static", np.repeat(np.arange(81, dtype=np.uint8), 50), "run", 1)
-    assert 0 < losing_table()[np.repeat(np.arange(81), 50), outcomes].mean() < 0.02
+    assert 0 < KS18.losing[np.repeat(np.arange(81), 50), outcomes].mean() < 0.02
 
 
 def test_a_strangers_kind_is_known_to_the_command_line():

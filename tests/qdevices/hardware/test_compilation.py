@@ -12,7 +12,7 @@ from qdevices.hardware.compilation import (
     ideal_target,
 )
 from qdevices.hardware.placement import candidates
-from qdevices.ks18.game import honest_table
+from qdevices.ks18.game import KS18
 from tests.qdevices.hardware.processors import GRID, HEAVY_HEX, LINE, processor
 
 
@@ -41,7 +41,7 @@ def test_with_all_couplings_every_pair_takes_four_gates_or_adaptively_two_to_fou
 def test_all_variants_are_honest_without_errors() -> None:
     for variant in ("literal", "static", "feedforward"):
         compiled = compile_for(ideal_target(), variant)
-        np.testing.assert_allclose(compiled.behaviour, honest_table(), atol=1e-12)
+        np.testing.assert_allclose(compiled.behaviour, KS18.honest, atol=1e-12)
         assert compiled.losing == pytest.approx(0, abs=1e-12)
         assert compiled.starred == pytest.approx(0.5)
 

@@ -14,7 +14,7 @@ from qdevices.hardware.figures import (
     starred_value,
     white_noise_equivalent,
 )
-from qdevices.ks18.game import BASES, RAYS, honest_table, with_white_noise
+from qdevices.ks18.game import BASES, KS18, RAYS
 
 
 def test_pure_noise_loses_as_often_as_two_rays_of_a_pair_are_orthogonal():
@@ -33,15 +33,15 @@ def test_pure_noise_loses_as_often_as_two_rays_of_a_pair_are_orthogonal():
 
 @given(st.floats(0, 1))
 def test_the_equivalent_white_noise_is_the_weight_that_was_put_in(weight):
-    table = with_white_noise(honest_table(), weight)
+    table = KS18.noisy(weight)
     assert white_noise_equivalent(table) == pytest.approx(weight)
     assert losing_value(table) == pytest.approx(weight * 31.5 / 81)
     assert starred_value(table) == pytest.approx(0.5)
 
 
 def test_signalling_is_the_largest_change_of_a_marginal():
-    assert signalling(honest_table()) < 1e-15
-    table = honest_table().reshape(9, 9, 4, 4).copy()
+    assert signalling(KS18.honest) < 1e-15
+    table = KS18.honest.reshape(9, 9, 4, 4).copy()
     # Alice's first outcome at her setting 3 becomes likelier if Bob has his setting 7.
     table[3, 7, 0, 1] += 0.05
     table[3, 7, 2, 1] -= 0.05

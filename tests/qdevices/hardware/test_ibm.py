@@ -10,7 +10,7 @@ import pytest
 from qdevices.errors import InputError
 from qdevices.hardware import ibm, open_backend
 from qdevices.hardware.backends import check_answers_on, run_on
-from qdevices.ks18.game import losing_table
+from qdevices.ks18.game import KS18
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_the_runtime_s_sampler_gives_bits_in_the_order_that_is_expected() -> Non
     check_answers_on(sampler, compiled)
     settings = np.arange(40, dtype=np.uint8)
     outcomes = run_on(sampler, compiled.programme, settings)
-    assert losing_table()[settings, outcomes].sum() < 15
+    assert KS18.losing[settings, outcomes].sum() < 15
 
 
 def test_a_job_without_runs_is_refused() -> None:

@@ -26,11 +26,11 @@ from qdevices.hardware.programme import (
     sampler_integers,
     widen,
 )
-from qdevices.ks18.game import N_PAIRS, honest_table
+from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 from tests.qdevices.hardware.processors import HEAVY_HEX, LINE, processor
 
-SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
+SETTINGS = np.random.default_rng(3).integers(KS18.n_pairs, size=400).astype(np.uint8)
 SHAPES = ("square", "line")
 
 
@@ -53,7 +53,7 @@ def test_state_vectors_of_the_bound_circuits_decode_to_the_honest_table(
 ) -> None:
     """By Qiskit, circuit by circuit, where `behaviour` evolves density matrices of its own."""
     programme = _programme(variant, shape)
-    for setting in range(0, N_PAIRS, 4):
+    for setting in range(0, KS18.n_pairs, 4):
         circuit = programme.bound(setting)
         bit = {
             circuit.find_bit(step.qubits[0]).index: circuit.find_bit(step.clbits[0]).index
@@ -65,7 +65,7 @@ def test_state_vectors_of_the_bound_circuits_decode_to_the_honest_table(
         found = state.probabilities([qubit_of[b] for b in range(4)])
         integers = np.arange(16)
         outcomes = programme.decode(integers, np.full(16, setting, dtype=np.uint8))
-        np.testing.assert_allclose(found, honest_table()[setting, outcomes], atol=1e-9)
+        np.testing.assert_allclose(found, KS18.honest[setting, outcomes], atol=1e-9)
 
 
 def test_one_parametrised_circuit_serves_all_runs_in_order() -> None:
@@ -95,7 +95,7 @@ def test_a_programme_with_two_templates_splits_its_runs_where_the_circuit_change
     double = replace(
         programme,
         circuits=(programme.circuits[0], other),
-        circuit_of=np.arange(N_PAIRS) % 2,
+        circuit_of=np.arange(KS18.n_pairs) % 2,
     )
     pubs = double.pubs(np.array([0, 2, 1, 4], dtype=np.uint8))
     assert [circuit for circuit, _ in pubs] == [double.circuits[k] for k in (0, 1, 0)]

@@ -14,15 +14,15 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors
 
-from qdevices.device import check_behaviour
 from qdevices.errors import InputError
+from qdevices.game import check_behaviour
 from qdevices.hardware.backends import aer_simulator, run_on
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for
 from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.programme import widen
 from qdevices.hardware.reduced import reduced_target
-from qdevices.ks18.game import N_PAIRS, honest_table
+from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 
 provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
@@ -98,7 +98,7 @@ def test_all_pairs_are_simulated_on_a_snapshot_of_156_qubits() -> None:
     backend = provider.FakeFez()
     assert backend.num_qubits == 156
     table = compile_for(backend.target, "feedforward").behaviour
-    assert table.shape == (N_PAIRS, 16)
+    assert table.shape == (KS18.n_pairs, 16)
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-12)
 
 
@@ -106,7 +106,7 @@ def test_all_pairs_are_simulated_on_a_snapshot_of_156_qubits() -> None:
 @pytest.mark.parametrize("name", ["fake_manila", "fake_nighthawk"])
 def test_local_noise_of_our_own_circuits_does_not_signal(name: str, variant: str) -> None:
     compiled = open_backend(name).compiled(variant)
-    check_behaviour(compiled.behaviour)
+    check_behaviour(compiled.behaviour, KS18)
     assert compiled.signalling < 1e-9
 
 
@@ -131,7 +131,7 @@ def test_a_processor_with_other_native_gates_is_as_honest(gates: list[str]) -> N
     edges = CouplingMap.from_line(4)
     target = Target.from_configuration([*gates, "measure"], num_qubits=4, coupling_map=edges)
     compiled = compile_for(target, "static")
-    np.testing.assert_allclose(compiled.behaviour, honest_table(), atol=1e-9)
+    np.testing.assert_allclose(compiled.behaviour, KS18.honest, atol=1e-9)
     assert set(compiled.programme.two_qubit_gates()) == {6}
 
 

@@ -13,7 +13,7 @@ from qdevices.ks18.circuits import (
     pair_circuit,
     state_circuit,
 )
-from qdevices.ks18.game import honest_table
+from qdevices.ks18.game import KS18
 from qdevices.noise.places import BASIS_GATES, SHARED_PAIR
 
 
@@ -30,7 +30,7 @@ def test_statevectors_of_all_81_measured_circuits_give_the_honest_table():
         for bits, probability in state.probabilities_dict().items():
             # Qiskit writes qubit 0 last.
             outcome = sum(int(bits[-1 - qubit]) << clbit[qubit] for qubit in range(4))
-            assert honest_table()[setting, outcome] == pytest.approx(probability, abs=1e-12)
+            assert KS18.honest[setting, outcome] == pytest.approx(probability, abs=1e-12)
 
 
 def test_measurement_circuits_are_the_literal_unitaries_up_to_phase():

@@ -12,6 +12,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from qdevices.errors import InputError
 from qdevices.ks18 import game
+from qdevices.ks18.game import KS18
 
 
 def test_bases_are_orthogonal_and_every_ray_lies_in_two():
@@ -42,7 +43,7 @@ def test_bases_are_the_papers_in_the_papers_order():
 
 def test_a_device_that_answers_with_the_papers_labels_loses_no_round():
     """The ideal state measured in the paper's bases: what can occur at all is never lost."""
-    papers, losing = _papers_bases(), game.losing_table()
+    papers, losing = _papers_bases(), KS18.losing
     psi = np.eye(4).ravel() / 2
     for m1, m2 in product(range(1, 10), repeat=2):
         occurs = [
@@ -50,7 +51,7 @@ def test_a_device_that_answers_with_the_papers_labels_loses_no_round():
             for v in papers[m1]
             for w in papers[m2]
         ]
-        assert not (losing[game.pair_index(m1, m2)] & occurs).any()
+        assert not (losing[KS18.pair_index(m1, m2)] & occurs).any()
 
 
 def test_overlaps_agree_with_exact_fractions():
@@ -79,7 +80,7 @@ def test_seventy_two_orthogonal_entries_share_no_basis():
 
 
 def test_honest_behaviour_is_normalised_no_signalling_and_never_loses():
-    behaviour = game.honest_behaviour()
+    behaviour = KS18.grid(KS18.honest)
     assert set(np.unique(behaviour)) == {0, 1 / 16, 1 / 8, 1 / 4}
     assert np.array_equal(behaviour.sum((2, 3)), np.ones((9, 9)))
     assert np.array_equal(behaviour.sum(3), np.full((9, 9, 4), 1 / 4))
@@ -93,13 +94,15 @@ def test_honest_behaviour_is_born_s_rule_on_the_maximally_entangled_state():
     for u1, u2, x1, x2 in np.ndindex(9, 9, 4, 4):
         v, w = game.RAYS[game.BASES[u1, x1]], game.RAYS[game.BASES[u2, x2]]
         amplitude = np.kron(v / np.linalg.norm(v), w / np.linalg.norm(w)) @ psi
-        assert game.honest_behaviour()[u1, u2, x1, x2] == pytest.approx(amplitude**2, abs=1e-15)
+        assert KS18.grid(KS18.honest)[u1, u2, x1, x2] == pytest.approx(amplitude**2, abs=1e-15)
 
 
 @pytest.mark.parametrize(("relation", "value"), [("orthogonal", 31.5), ("common-basis", 27.0)])
 def test_bell_value_of_white_noise(relation, value):
-    noise = game.with_white_noise(game.honest_behaviour(), 1.0)
-    assert noise[game.losing(relation)].sum() == value == game.losing(relation).sum() / 16
+    noise = KS18.noisy(1.0)
+    assert (
+        KS18.grid(noise)[game.losing(relation)].sum() == value == game.losing(relation).sum() / 16
+    )
 
 
 def _least_losses(losing):
@@ -156,21 +159,21 @@ def test_local_bound_agrees_with_an_integer_programme_on_a_subgame():
 def test_starred_event_has_honest_probability_half_with_and_without_white_noise():
     event = game.starred_event()
     assert event.sum() == 8
-    assert not (event & game.losing_table()).any()
+    assert not (event & KS18.losing).any()
     for weight in (0, 0.3, 1):
-        assert game.with_white_noise(game.honest_table(), weight)[event].sum() == pytest.approx(0.5)
+        assert KS18.noisy(weight)[event].sum() == pytest.approx(0.5)
 
 
 def test_labels_are_the_papers_one_based_ones():
-    assert game.pair_index(1, 3) == game.STARRED_SETTING
-    assert game.pair_label(game.PAPER_SETTING) == "(1,2)"
-    assert game.outcome_label(game.PAPER_OUTCOME) == "(1,3)"
+    assert KS18.pair_index(1, 3) == game.STARRED_SETTING
+    assert KS18.pair_label(game.PAPER_SETTING) == "(1,2)"
+    assert KS18.outcome_label(game.PAPER_OUTCOME) == "(1,3)"
     with pytest.raises(InputError, match=r"label 10 is outside 1\.\.9"):
-        game.pair_index(1, 10)
+        KS18.pair_index(1, 10)
 
 
 def test_bad_arguments_are_named():
     with pytest.raises(InputError, match="relation 'parallel'"):
         game.losing("parallel")
     with pytest.raises(InputError, match=r"white noise 1\.5 is outside"):
-        game.with_white_noise(game.honest_table(), 1.5)
+        KS18.noisy(1.5)

@@ -8,7 +8,7 @@ from qiskit.quantum_info import Statevector
 
 from qdevices.hardware.programme import count_two_qubit
 from qdevices.ks18 import template
-from qdevices.ks18.game import N_PAIRS, honest_table
+from qdevices.ks18.game import KS18
 from qdevices.ks18.template import Shape
 
 SHAPES: tuple[Shape, ...] = ("square", "line")
@@ -17,11 +17,11 @@ SHAPES: tuple[Shape, ...] = ("square", "line")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_one_template_realises_all_81_honest_distributions(shape: Shape) -> None:
     circuit = template.template(shape, measure=False)
-    table = np.zeros((N_PAIRS, 16))
+    table = np.zeros((KS18.n_pairs, 16))
     for setting, angles in enumerate(template.parameter_values(shape)):
         state = Statevector(circuit.assign_parameters(angles))
         table[setting, template.relabel(shape)[setting]] = state.probabilities([3, 2, 1, 0])
-    np.testing.assert_allclose(table, honest_table(), atol=1e-12)
+    np.testing.assert_allclose(table, KS18.honest, atol=1e-12)
 
 
 def test_the_template_has_four_gates_on_a_square_and_six_on_a_line() -> None:

@@ -17,7 +17,7 @@ from qdevices.errors import InputError
 from qdevices.hardware import open_backend
 from qdevices.hardware.evolution import probabilities
 from qdevices.ks18.circuits import PLACES, pair_circuit
-from qdevices.ks18.game import losing_table
+from qdevices.ks18.game import KS18
 from qdevices.noise import TERMS, NoiseSpec, describe_terms, noise_on
 
 PLACE = "tests.strangers.bitphase:TERM"
@@ -109,8 +109,8 @@ def test_the_command_line_runs_with_it(tmp_path):
     noise, out = "bitphase=0.001", tmp_path / "run"
     _ksamp("run", "--noise", noise, "--runs", "1e5", "--seed", "1", "--out", str(out))
     settings, outcomes = (np.load(out / f"{name}.npy") for name in ("settings", "outcomes"))
-    lost = losing_table()[settings, outcomes].sum()
-    chances = (behaviour(NoiseSpec.parse(noise)) * losing_table()).sum(axis=1)[settings]
+    lost = KS18.losing[settings, outcomes].sum()
+    chances = (behaviour(NoiseSpec.parse(noise)) * KS18.losing).sum(axis=1)[settings]
     # 5 standard deviations, at a fixed seed.
     assert lost == pytest.approx(chances.sum(), abs=5 * np.sqrt(chances.sum()))
 
