@@ -19,6 +19,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def largest(works: Callable[[float], bool], most: float) -> float | None:
 
 def certifiable(behaviour: NDArray[np.float64]) -> dict[int, float | None]:
     """Largest ε at which something is certified, for each number of runs."""
-    return {n: largest(lambda e, n=n: certifies(n, e, behaviour), 0.4) for n in RUNS}
+    return {n: largest(partial(certifies, n, behaviour=behaviour), 0.4) for n in RUNS}
 
 
 def tolerated_white_noise(runs: int) -> float | None:

@@ -18,6 +18,7 @@ def _block_after(text):
 def test_the_first_command_prints_what_the_readme_shows(ksamp, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = re.search(r"\.venv/bin/ksamp (run .*--out my-run)$", README, re.MULTILINE)
+    assert command
     answer = ksamp(*command.group(1).split())
     assert answer.status == 0
     # The record's digest covers the times that the run took.

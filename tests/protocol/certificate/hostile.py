@@ -177,7 +177,7 @@ def _wrapping(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Potentials and α of which some sum wraps, or does not vanish, in every case."""
     potentials, alpha = np.zeros(648, dtype=np.int64), 0
-    party, recipe = rng.integers(2), rng.integers(6)
+    party, recipe = int(rng.integers(2)), rng.integers(6)
     star, other, third = code.starred, *_pairs_beside(rng, code.starred, party)
     own = 324 * party + 4 * np.array([star, other, third])[:, None] + np.arange(4)
     value = _any(rng, EXTREMES)

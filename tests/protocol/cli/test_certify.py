@@ -268,7 +268,7 @@ def test_a_count_of_bits_that_is_none_claims_nothing(tmp_path):
         source.bits(-500)
     for count in (-800, 1.5, True, 1 << 63):
         with pytest.raises(InputError):
-            reserve(path, count)
+            reserve(path, count)  # type: ignore[arg-type]
     assert used_bits(path) == 1000
 
 

@@ -142,4 +142,4 @@ def test_shifts_and_masks_are_those_of_integers(bits, amount, length):
 
 def test_a_missing_way_is_named():
     with pytest.raises(InputError, match="'abacus' is not available"):
-        multiply(np.ones(1, np.uint64), np.ones(1, np.uint64), "abacus")
+        multiply(np.ones(1, np.uint64), np.ones(1, np.uint64), "abacus")  # type: ignore[arg-type]

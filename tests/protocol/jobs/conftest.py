@@ -114,7 +114,8 @@ def _one_simulation_of_the_laboratory():
     from protocol.cli import submit  # not above: the processes that are killed need it not
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submit, "expected_behaviour", lru_cache(submit.expected_behaviour))
+        once = lru_cache(vars(submit)["expected_behaviour"])
+        patch.setattr(submit, "expected_behaviour", once)
         yield
 
 

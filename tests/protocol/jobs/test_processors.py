@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,7 +160,9 @@ class Cloud:
     def __init__(self, monkeypatch):
         from qdevices.hardware import ibm
 
-        self.jobs, self.sent, self.busy = {}, Counter(), 0
+        self.jobs: dict[str, Any] = {}
+        self.sent: Counter[str] = Counter()
+        self.busy = 0
         self._make = ibm.make_sampler
         monkeypatch.setattr(ibm, "service", lambda: self)
         monkeypatch.setattr(ibm, "make_sampler", self.sampler)
@@ -232,7 +235,7 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
 
     first = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     assert Counter(chunk.state for chunk in first.chunks)["done"] == 2
-    assert json.loads(Ledger(root).prepared())["shape"] == "line"
+    assert json.loads(Ledger(root).prepared() or "")["shape"] == "line"
     found = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     with Ledger(root) as ledger:
         # The runtime takes no seed: all runs together, so that chance fails this once in 10^5.
@@ -277,9 +280,9 @@ def test_errors_of_the_provider_are_transient_or_one_line(cloud):
     assert cloud.client.is_transient(ConnectionResetError("gone"))
     assert not cloud.client.is_transient(ValueError("wrong"))
     busy = RuntimeError("busy")
-    busy.status_code = 503
+    busy.status_code = 503  # type: ignore[attr-defined]
     assert cloud.client.is_transient(busy)
-    busy.status_code = 404
+    busy.status_code = 404  # type: ignore[attr-defined]
     assert not cloud.client.is_transient(busy)
 
 
