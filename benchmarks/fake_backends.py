@@ -159,8 +159,8 @@ def gate_counts() -> None:
         print(f"{name:<12} " + " ".join(f"{cell:>18}" for cell in cells))
 
 
-def draw(rows: list[dict[str, Any]], path: str) -> None:
-    """Equivalent white noise of each snapshot and variant as bars, with what is tolerated."""
+def draw(rows: list[dict[str, Any]], path: str, about: dict[str, str]) -> None:
+    """Equivalent white noise of each snapshot and variant as bars; `about` goes into the file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -199,7 +199,9 @@ def draw(rows: list[dict[str, Any]], path: str) -> None:
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    figure.savefig(
+        path, dpi=120, metadata={"Description": "\n".join(map(": ".join, about.items()))}
+    )
 
 
 def main() -> None:
@@ -208,7 +210,7 @@ def main() -> None:
     parser.add_argument("--picture", default=str(RESULTS / "fake_backends.png"))
     parser.add_argument("--json", default=None)
     options = parser.parse_args()
-    header("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy")
+    about = header("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy")
     epsilons = " ".join(f"{f'eps@{n:.0e}':>8}" for n in RUNS)
     print(
         f"\n{'backend':<16} {'variant':<13} {'shape':<7} {'2q':<4} {'mean':>5} {'L':>9} {'S':>8} "
@@ -226,10 +228,11 @@ def main() -> None:
         text = "nothing" if tolerated is None else f"up to {100 * tolerated:.2f} % white noise"
         print(f"  {runs:.0e} runs with fair bits certify {text}")
     gate_counts()
-    draw(rows, options.picture)
+    draw(rows, options.picture, about)
     print(f"\npicture   {Path(options.picture).name}")
     if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+        text = json.dumps({**about, "rows": rows}, indent=1) + "\n"
+        Path(options.json).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -23,8 +22,6 @@ from protocol.sources.positions import WeakBits
 from qdevices.ks18.game import honest_table
 from tests.protocol.plans import closed_form_plan
 
-# Every job may have to be asked for again, which takes the extra `hardware`.
-collect_ignore_glob = [] if importlib.util.find_spec("tenacity") else ["test_*.py"]
 RUNS, CHUNK, SEED = 10_000, 2_500, 7
 QUICK = Patience(attempts=12, first_seconds=0.001, most_seconds=0.01)
 FILES = ("settings.npy", "outcomes.npy", "extractor_bits.bin", "output.bin")

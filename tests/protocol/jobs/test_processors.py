@@ -20,10 +20,11 @@ from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import work
 from qdevices.ks18.game import honest_table, losing_table
+from tests.extras import imported
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
 from tests.protocol.plans import closed_form_plan
 
-fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+fake_provider = imported("ibm", "fake_provider")
 
 RUN = (
     "--runs", "6000", "--chunk", "1000", "--expect", "ideal", "--soundness", "8", "--seed", "2",

@@ -15,6 +15,7 @@ from qdevices.hardware import open_backend, run_chunk
 from qdevices.hardware.backends import aer_simulator, check_answers_on, run_on
 from qdevices.ks18.game import N_PAIRS, losing_table
 from qdevices.variants import VARIANTS
+from tests.extras import imported, needs
 
 SETTINGS = np.random.default_rng(3).integers(N_PAIRS, size=400).astype(np.uint8)
 
@@ -41,7 +42,7 @@ def test_a_sampler_gives_winning_outcomes_in_run_order(variant: str) -> None:
 
 
 def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
-    provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    provider = imported("ibm", "fake_provider")
     backend = provider.FakeManilaV2()
     compiled = open_backend("fake_manila").compiled("static")
     for executor in (backend, BackendSamplerV2(backend=backend)):
@@ -63,8 +64,8 @@ def test_grouped_outcomes_come_back_in_run_order() -> None:
     assert not losing_table()[SETTINGS, outcomes].any()
 
 
+@needs("ibm")
 def test_sampled_runs_follow_the_exact_probabilities() -> None:
-    pytest.importorskip("qiskit_ibm_runtime")
     behaviour = open_backend("fake:FakeManilaV2").compiled("static").behaviour
     settings = np.repeat(np.arange(N_PAIRS, dtype=np.uint8), 2000)
     outcomes = run_chunk("fake_manila", "static", settings, "run", 8)
@@ -73,10 +74,14 @@ def test_sampled_runs_follow_the_exact_probabilities() -> None:
     assert chi2 < 1215 + 5 * np.sqrt(2 * 1215)
 
 
-@pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_nighthawk"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aer",
+        *(pytest.param(f"fake_{name}", marks=needs("ibm")) for name in ("manila", "nighthawk")),
+    ],
+)
 def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> None:
-    if name.startswith("fake"):
-        pytest.importorskip("qiskit_ibm_runtime")
     backend = open_backend(name)
     compiled = backend.compiled("static")
     check_answers_on(backend, compiled)
