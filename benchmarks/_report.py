@@ -30,7 +30,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit that is measured and whether files differ from it; the version if not in a clone."""
+    """The commit that is measured and whether files differ from it, or the installed version."""
     folder = Path(__file__).resolve().parent
     try:
         found = subprocess.run(
