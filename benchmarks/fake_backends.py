@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from qiskit.transpiler import CouplingMap, Target
 
 from protocol.plan.choose import best_plan
+from protocol.request import Request
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target
 from qdevices.hardware.figures import white_noise_equivalent
@@ -48,8 +49,6 @@ BACKENDS = (
     "FakeBoston",
     "FakeNighthawk",
 )
-#: The best certificate available.
-PLAN = best_plan
 COLOURS = ("#9aa5b1", "#3b6fb6", "#d9822b")
 LABELS = {
     "literal": "literal, compiled by Qiskit at level 3",
@@ -63,7 +62,7 @@ RUNS = (10**6, 10**8)
 
 def certifies(runs: int, epsilon: float, behaviour: NDArray[np.float64]) -> bool:
     """Whether the best certificate available has an output."""
-    return PLAN(runs, epsilon, behaviour).output_bits > 0
+    return best_plan(Request(runs, epsilon, behaviour)).output_bits > 0
 
 
 def largest(works: Callable[[float], bool], most: float) -> float | None:

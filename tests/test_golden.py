@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,7 @@ def test_verify_says_of_a_run_of_version_1_which_version_is_needed(ksamp):
 def _hostile(data, sealed):
     """The document with each entry in turn made something else, its digest made to match."""
     for key in data:
+        value: Any
         for value in (None, [], {}, "", -1, 1e308, "x" * 5000, [[[]]], True):
             if value == data[key]:
                 continue

@@ -34,7 +34,7 @@ from protocol.certificate.proof import (
     verify,
 )
 from protocol.certificate.shipped import _read
-from protocol.certificate.table import _pack
+from protocol.certificate.table import TableCertificate, _pack
 from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
 from protocol.settings.code import SettingCode, compact_code, default_code, joint_code
@@ -265,6 +265,7 @@ def _unprovable_numbers(rng: np.random.Generator) -> Hostile:
 def _mutant(rng: np.random.Generator) -> Hostile:
     """A certificate that ships, with more credit, fewer penalties or a weaker source."""
     genuine = _read(f"{_any(rng, SHIPPED)}.json")
+    assert isinstance(genuine, TableCertificate)
     table, proof = genuine.table, genuine.proof
     code, epsilon, beta, factors = table.code, table.epsilon, table.beta, table.factors.copy()
     potentials, alpha = proof.potentials.copy(), proof.alpha.copy()
