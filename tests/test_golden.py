@@ -14,6 +14,7 @@ from protocol.documents.fields import digest
 from protocol.errors import InputError
 from protocol.run.folder import read_run
 from protocol.run.record import read_planned
+from tests.extras import needs
 
 GOLDEN = Path(__file__).parent / "golden"
 #: Digests that were printed when these were made: they must not change with the version.
@@ -63,7 +64,11 @@ def test_a_plan_of_2_0_certifies_today(ksamp, tmp_path):
         (("certificate", "verify", "{}"), "certificate.json"),
         (("certify", "--settings", "a", "--outcomes", "b", "--plan", "{}"), "plan.json"),
         (("run", "--runs", "1e5", "--certificate", "{}"), "certificate.json"),
-        (("submit", "--backend", "local:table", "--out", "new", "--plan", "{}"), "plan.json"),
+        pytest.param(
+            ("submit", "--backend", "local:table", "--out", "new", "--plan", "{}"),
+            "plan.json",
+            marks=needs("hardware"),
+        ),
     ],
 )
 def test_version_1_is_refused_in_one_line_with_the_version_that_is_needed(

@@ -20,6 +20,7 @@ from protocol.providers.retry import Patience
 from protocol.settings.code import default_code
 from protocol.sources.positions import WeakBits
 from qdevices.ks18.game import honest_table
+from tests.extras import imported
 from tests.protocol.plans import closed_form_plan
 
 RUNS, CHUNK, SEED = 10_000, 2_500, 7
@@ -137,6 +138,7 @@ def laboratory(plan, tmp_path_factory):
 @pytest.fixture(scope="session")
 def uninterrupted(laboratory, tmp_path_factory):
     """The folder of the run that nothing disturbed."""
+    imported("hardware")
     root = tmp_path_factory.mktemp("uninterrupted") / "run"
     laboratory.begin(root)
     found = laboratory.collect(root)
