@@ -95,7 +95,7 @@ def test_known_answers_hold_on_samplers() -> None:
 class Backwards(AerSimulator):
     """A simulator that measures every qubit into the bit of another one."""
 
-    def run(self, run_input: Any, **options: Any) -> Any:  # type: ignore[override]
+    def run(self, run_input: Any, **options: Any) -> Any:
         turned = [circuit.copy() for circuit in run_input]
         for circuit in turned:
             measured = [step for step in circuit.data if step.operation.name == "measure"]
@@ -123,4 +123,4 @@ def test_unusable_requests_are_refused_with_the_value() -> None:
         (("aer:white=0.1", "static", SETTINGS), "noise white acts on shared_pair"),
     ):
         with pytest.raises(InputError, match=message):
-            run_chunk(*arguments)  # type: ignore[arg-type]
+            run_chunk(*arguments)
