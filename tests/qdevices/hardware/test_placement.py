@@ -67,8 +67,8 @@ def test_the_estimate_is_the_product_of_the_fidelities_in_use(variant):
         for qubit in place.qubits:
             fidelity *= (1 - local["sx"][qubit]) ** 3 * (1 - local["measure"][qubit])
         for (i, j), times in USES[kind, place.shape].items():
-            edge = tuple(sorted((place.qubits[i], place.qubits[j])))
-            fidelity *= (1 - errors[edge]) ** times
+            low, high = sorted((place.qubits[i], place.qubits[j]))
+            fidelity *= (1 - errors[low, high]) ** times
         assert place.log_fidelity == pytest.approx(math.log(fidelity))
     estimates = [p.log_fidelity for p in found]
     assert estimates == sorted(estimates, reverse=True)
