@@ -1,4 +1,8 @@
-"""What every benchmark prints first: command, commit, machine and versions."""
+"""What every benchmark prints first: command, commit, date, machine and versions.
+
+No result is written without: a benchmark's first act is `header`, and a file that it writes itself
+holds `circumstances` too.  tests/test_benchmarks.py sees to it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -25,7 +30,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit that is measured, and whether files differ from it."""
+    """The commit that is measured and whether files differ from it, or the installed version."""
     folder = Path(__file__).resolve().parent
     try:
         found = subprocess.run(
@@ -35,22 +40,35 @@ def commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return f"none: ksamp {metadata.version('ksamp')}, not in a clone"
     return found.stdout.strip()
 
 
-def header(*packages: str) -> None:
-    """Print the circumstances of a benchmark."""
-    print(f"command   python {' '.join(sys.argv)}")
-    print(f"commit    {commit()}")
-    print(f"machine   {processor()}, {os.cpu_count()} processors, {platform.system()}")
-    versions = []
+def circumstances(*packages: str) -> dict[str, str]:
+    """What a result needs beside it to be compared with another: lines by their names."""
+    versions = [f"Python {platform.python_version()}"]
     for name in packages:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             versions.append(f"{name} absent")
-    print(f"versions  Python {platform.python_version()}, {', '.join(versions)}")
+    # The script by its name: where the clone lies is nobody's business.
+    script, *arguments = sys.argv
+    return {
+        "command": " ".join(["python", f"benchmarks/{Path(script).name}", *arguments]),
+        "commit": commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{processor()}, {os.cpu_count()} processors, {platform.system()}",
+        "versions": ", ".join(versions),
+    }
+
+
+def header(*packages: str) -> dict[str, str]:
+    """Print the circumstances of a benchmark, and return them for files that it writes itself."""
+    found = circumstances(*packages)
+    for name, value in found.items():
+        print(f"{name:<10}{value}")
+    return found
 
 
 def seconds(function: Callable[[], object], repeat: int = 5) -> list[float]:

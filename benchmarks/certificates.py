@@ -11,7 +11,7 @@ import time
 
 from _report import header, seconds
 
-from protocol.certificate.file import _proved as verified_cache
+from protocol.certificate.file import _proved as proved_cache
 from protocol.certificate.file import from_json, to_json
 from protocol.certificate.proof import FACTOR_BITS, verify
 from protocol.certificate.table import TableCertificate
@@ -116,7 +116,7 @@ def times() -> None:
     data = to_json(certificate)
 
     def fresh() -> None:
-        verified_cache.cache_clear()
+        proved_cache.cache_clear()
         ratio_cache.cache_clear()
         from_json(data)
 

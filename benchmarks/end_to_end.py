@@ -12,7 +12,6 @@ import sys
 import numpy as np
 from _report import header, seconds, spread
 
-from protocol.run.play import extract
 from protocol.run.tally import Tally
 from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
@@ -39,7 +38,9 @@ def parts() -> None:
     bits = source.bits(plan.settings_bits)
     settings = code.decode(bits)
     outcomes = device.sample(settings, rng)
-    weak = source.bits(plan.extractor.source1_bits)
+    assert plan.extractor is not None
+    extractor = plan.extractor
+    weak = source.bits(extractor.source1_bits)
     tally = Tally(code, plan.capacity)
     tally.add(settings, outcomes)
     for name, function in (
@@ -49,7 +50,7 @@ def parts() -> None:
         ("settings", lambda: code.decode(bits)),
         ("outcomes", lambda: device.sample(settings, rng)),
         ("tally", lambda: Tally(code, plan.capacity).add(settings, outcomes)),
-        ("extraction", lambda: extract(plan, tally, weak)),
+        ("extraction", lambda: extractor.extract(weak, tally.device_bits())),
     ):
         print(f"{name:<40}{spread(seconds(function))}")
 

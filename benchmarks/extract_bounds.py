@@ -10,6 +10,8 @@ latter also for the weak form, in which nobody learns either source.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from _report import header
@@ -17,8 +19,10 @@ from _report import header
 from protocol.errors import InputError
 from protocol.extract import Source1, dodis, raz_bounds, smallest_field
 from protocol.extract.dodis import Dodis
+from protocol.extract.extractor import Extractor, Strong
 from protocol.extract.raz import Raz
 
+STRONG: tuple[Strong, ...] = ("source1", "source2")
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.38)
 LENGTH2, RAZ_K2, DODIS_RATE, LOG2_ERROR = 1_000_000, 20_000, 0.9, -64.0
 
@@ -47,7 +51,7 @@ def published_output(source1: Source1) -> int:
     return low
 
 
-def or_zero(plan) -> int:
+def or_zero(plan: Callable[[], Extractor]) -> int:
     try:
         return plan().output_bits
     except InputError:
@@ -66,6 +70,8 @@ def main() -> None:
         f"{'epsilon':>8}{'published':>12}{'SV norm':>12}{'strong 1':>12}{'strong 2':>12}"
         f"{'min-entropy':>14}{'H2':>12}"
     )
+    raz_given = (None, LENGTH2, RAZ_K2, LOG2_ERROR)
+    dodis_given = (n, DODIS_RATE * n, LOG2_ERROR)
     for epsilon in EPSILONS:
         rate = -math.log2(0.5 + epsilon)
         bits = 2 * field.degree
@@ -73,23 +79,11 @@ def main() -> None:
             published_output(Source1(bits, min_entropy=rate * bits)),
             published_output(Source1(bits, epsilon=epsilon)),
             *(
-                or_zero(
-                    lambda e=epsilon, s=strong: Raz.largest(
-                        None, LENGTH2, RAZ_K2, LOG2_ERROR, epsilon=e, strong=s
-                    )
-                )
-                for strong in ("source1", "source2")
+                or_zero(partial(Raz.largest, *raz_given, epsilon=epsilon, strong=strong))
+                for strong in STRONG
             ),
-            or_zero(
-                lambda r=rate: Dodis.largest(
-                    Source1(n, min_entropy=r * n), n, DODIS_RATE * n, LOG2_ERROR
-                )
-            ),
-            or_zero(
-                lambda e=epsilon: Dodis.largest(
-                    Source1(n, epsilon=e), n, DODIS_RATE * n, LOG2_ERROR
-                )
-            ),
+            or_zero(partial(Dodis.largest, Source1(n, min_entropy=rate * n), *dodis_given)),
+            or_zero(partial(Dodis.largest, Source1(n, epsilon=epsilon), *dodis_given)),
         ]
         print(
             f"{epsilon:>8}"

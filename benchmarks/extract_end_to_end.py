@@ -12,6 +12,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 from _report import header, seconds
@@ -19,7 +20,7 @@ from _report import header, seconds
 from protocol.extract import Field, Source1, dodis, smallest_field
 from protocol.extract.dodis import Dodis
 from protocol.extract.fields import trinomial_field
-from protocol.extract.multiply import backends
+from protocol.extract.multiply import Backend, backends
 from protocol.extract.raz import Raz
 from protocol.extract.words import pack
 
@@ -51,7 +52,7 @@ def dodis_case(bits: int, ratio: bool) -> str:
     return times(lambda backend: plan.extract(a, b, backend=backend), ratio)
 
 
-def times(call, ratio: bool) -> str:
+def times(call: Callable[[Backend | None], object], ratio: bool) -> str:
     fast = seconds(lambda: call(None), 5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     text = f"{min(fast):9.4f}{statistics.median(fast):9.4f}{max(fast):9.4f}{peak:8.0f}"

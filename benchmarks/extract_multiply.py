@@ -12,18 +12,21 @@ import resource
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from _report import header, seconds
 
-from protocol.extract.multiply import backends, multiply
+from protocol.extract.multiply import Backend, backends, multiply
 from protocol.extract.words import pack
 
 SIZES = (100, 1_000, 10_000, 100_000, 756_839, 1_000_000, 10_000_000, 100_000_000)
+WAYS: tuple[Backend, ...] = ("real-fft", "additive")
 LIMIT = {"real-fft": 10_000_000, "kronecker": 1_000_000, "flint": 1_000_000}
 
 
-def kronecker(a: np.ndarray, b: np.ndarray):
+def kronecker(a: np.ndarray, b: np.ndarray) -> object:
     """GMP: one coefficient in as many bits as the largest sum needs, rounded up to bytes."""
     import gmpy2
 
@@ -36,7 +39,7 @@ def kronecker(a: np.ndarray, b: np.ndarray):
     return digits[0] * digits[1]
 
 
-def flint(a: np.ndarray, b: np.ndarray):
+def flint(a: np.ndarray, b: np.ndarray) -> Callable[[], object]:
     import flint
 
     left, right = (flint.nmod_poly(bits.tolist(), 2) for bits in (a, b))
@@ -49,12 +52,12 @@ def one(name: str, size: int) -> None:
     a, b = (rng.integers(0, 2, size, dtype=np.uint8) for _ in range(2))
     if name == "kronecker":
 
-        def call():
+        def call() -> object:
             return kronecker(a, b)
 
     elif name == "ratio":
         words = pack(a), pack(b)
-        times = {w: seconds(lambda w=w: multiply(*words, w), 5) for w in ("real-fft", "additive")}
+        times = {w: seconds(partial(multiply, *words, w), 5) for w in WAYS}
         print(statistics.median(times["real-fft"]) / statistics.median(times["additive"]))
         return
     elif name == "flint":
@@ -62,8 +65,8 @@ def one(name: str, size: int) -> None:
     else:
         words = pack(a), pack(b)
 
-        def call():
-            return multiply(*words, name)
+        def call() -> object:
+            return multiply(*words, name)  # type: ignore[arg-type]
 
     median = statistics.median(seconds(call, 5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -26,7 +26,7 @@ def product(a: np.ndarray, points: int) -> np.ndarray:
     spectrum = rfft(padded)
     del padded
     spectrum *= spectrum
-    return irfft(spectrum, points)
+    return np.asarray(irfft(spectrum, points))
 
 
 def deviation(values: np.ndarray, exact: np.ndarray | None, block: int = 1 << 20) -> float:

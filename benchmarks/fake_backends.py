@@ -19,6 +19,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from qiskit.transpiler import CouplingMap, Target
 
 from protocol.plan.choose import best_plan
+from protocol.request import Request
 from qdevices.hardware.catalogue import open_backend
 from qdevices.hardware.compilation import compile_for, ideal_target
 from qdevices.hardware.figures import white_noise_equivalent
@@ -47,8 +49,6 @@ BACKENDS = (
     "FakeBoston",
     "FakeNighthawk",
 )
-#: The best certificate available.
-PLAN = best_plan
 COLOURS = ("#9aa5b1", "#3b6fb6", "#d9822b")
 LABELS = {
     "literal": "literal, compiled by Qiskit at level 3",
@@ -62,7 +62,7 @@ RUNS = (10**6, 10**8)
 
 def certifies(runs: int, epsilon: float, behaviour: NDArray[np.float64]) -> bool:
     """Whether the best certificate available has an output."""
-    return PLAN(runs, epsilon, behaviour).output_bits > 0
+    return best_plan(Request(runs, epsilon, behaviour)).output_bits > 0
 
 
 def largest(works: Callable[[float], bool], most: float) -> float | None:
@@ -78,7 +78,7 @@ def largest(works: Callable[[float], bool], most: float) -> float | None:
 
 def certifiable(behaviour: NDArray[np.float64]) -> dict[int, float | None]:
     """Largest ε at which something is certified, for each number of runs."""
-    return {n: largest(lambda e, n=n: certifies(n, e, behaviour), 0.4) for n in RUNS}
+    return {n: largest(partial(certifies, n, behaviour=behaviour), 0.4) for n in RUNS}
 
 
 def tolerated_white_noise(runs: int) -> float | None:
@@ -158,8 +158,8 @@ def gate_counts() -> None:
         print(f"{name:<12} " + " ".join(f"{cell:>18}" for cell in cells))
 
 
-def draw(rows: list[dict[str, Any]], path: str) -> None:
-    """Equivalent white noise of each snapshot and variant as bars, with what is tolerated."""
+def draw(rows: list[dict[str, Any]], path: str, about: dict[str, str]) -> None:
+    """Equivalent white noise of each snapshot and variant as bars; `about` goes into the file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -198,7 +198,9 @@ def draw(rows: list[dict[str, Any]], path: str) -> None:
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    figure.savefig(
+        path, dpi=120, metadata={"Description": "\n".join(map(": ".join, about.items()))}
+    )
 
 
 def main() -> None:
@@ -207,7 +209,7 @@ def main() -> None:
     parser.add_argument("--picture", default=str(RESULTS / "fake_backends.png"))
     parser.add_argument("--json", default=None)
     options = parser.parse_args()
-    header("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy")
+    about = header("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy")
     epsilons = " ".join(f"{f'eps@{n:.0e}':>8}" for n in RUNS)
     print(
         f"\n{'backend':<16} {'variant':<13} {'shape':<7} {'2q':<4} {'mean':>5} {'L':>9} {'S':>8} "
@@ -225,10 +227,11 @@ def main() -> None:
         text = "nothing" if tolerated is None else f"up to {100 * tolerated:.2f} % white noise"
         print(f"  {runs:.0e} runs with fair bits certify {text}")
     gate_counts()
-    draw(rows, options.picture)
+    draw(rows, options.picture, about)
     print(f"\npicture   {Path(options.picture).name}")
     if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+        text = json.dumps({**about, "rows": rows}, indent=1) + "\n"
+        Path(options.json).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from _report import header
 
-from protocol.certificate.file import read, to_json
+from protocol.certificate.file import read
 from protocol.certificate.proof import MOST_BETA, MOST_POINTS, most_cases
 from protocol.errors import InputError
 from protocol.settings.code import MAX_BITS_PER_RUN, SettingCode
@@ -57,7 +57,7 @@ def slow() -> None:
     potentials = np.concatenate([alice, np.zeros_like(alice)], axis=1)
     alpha = np.zeros(most_cases(KS18), dtype=np.int64)
     hostile = Hostile("slow", code, 0.3, MOST_BETA, factors, grid, potentials, alpha)
-    data = to_json(hostile)
+    data = hostile.to_json()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slow.json"
         path.write_text(json.dumps(data))

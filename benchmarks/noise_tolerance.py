@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 from _report import header
@@ -19,6 +20,7 @@ from protocol.certificate.closed_form import ClosedForm, beta_limit
 from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, Table
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.table import TableCertificate
+from protocol.documents.fields import Fields
 from protocol.request import Request
 from protocol.search.optimise import SEARCH_GRID, largest_noise
 from protocol.search.polytope import LinearProgramError
@@ -26,6 +28,7 @@ from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import CANDIDATE_CODES, default_code
+from qdevices.game import Game
 from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan, plan_for
 
@@ -78,10 +81,25 @@ def family(code: SettingCode, epsilon: float, limit: float) -> list[Table]:
     return made
 
 
-def unproved(table: Table) -> ScoreCertificate:
-    logs = np.log2(np.maximum(table.factors, 1) / 2.0**FACTOR_BITS)
-    beta = table.beta / 2**BETA_BITS
-    return ScoreCertificate("unproved", table.code, table.epsilon, beta, logs)
+class Unproved(ScoreCertificate):
+    """A table taken at its word, to see which is worth a proof."""
+
+    kind = "unproved"
+
+    def __init__(self, table: Table) -> None:
+        self.code, self.epsilon = table.code, table.epsilon
+        self.beta = table.beta / 2**BETA_BITS
+        self.log2_factors = np.log2(np.maximum(table.factors, 1) / 2.0**FACTOR_BITS)
+
+    def determined_by(self) -> dict[str, Any]:
+        raise NotImplementedError("what is not proved has no digest")
+
+    def content(self) -> dict[str, Any]:
+        raise NotImplementedError("what is not proved is in no document")
+
+    @classmethod
+    def from_content(cls, fields: Fields, game: Game) -> Unproved:
+        raise NotImplementedError("what is not proved is in no document")
 
 
 def reached(runs: int, certificate: ScoreCertificate) -> float | None:
@@ -97,7 +115,7 @@ def optimised_edges(code: SettingCode, epsilon: float) -> list[float | None]:
     tables = [] if limit is None else family(code, epsilon, limit)
     edges: list[float | None] = []
     for runs in RUNS:
-        noises = [reached(runs, unproved(table)) or 0.0 for table in tables]
+        noises = [reached(runs, Unproved(table)) or 0.0 for table in tables]
         if not any(noises):
             edges.append(None)
             continue

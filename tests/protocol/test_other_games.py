@@ -91,7 +91,9 @@ def documents(monkeypatch):
 def certificate():
     """A certificate of the toy for 20,000 runs, ε = 0.01 and 0.1 % white noise."""
     request = Request(20_000, 0.01, UNEQUAL.noisy(0.001), 8, code=code())
-    return optimised_certificate(optimise(request, code()))
+    found = optimise(request, code())
+    assert found is not None
+    return optimised_certificate(found)
 
 
 # Polytope and values.
@@ -298,6 +300,7 @@ def test_diagnosis_counts_every_run_and_sees_signalling(game):
     assert found.signalling
     sign = next(s for s in found.signs if s.family == "marginal shift")
     assert (sign.party, sign.setting) == ("Bob", s2 - 1)
+    assert sign.outcome is not None
     assert sign.where == f"Bob's outcome {sign.outcome + 1} at setting {s2}"
 
 
@@ -364,7 +367,7 @@ def test_what_is_of_another_game_does_not_fit():
     with pytest.raises(ProofError, match=r"expected \(n,\) and \(n, 72\)"):
         Proof(own.grid, own.potentials, own.alpha, PERES_MERMIN)
     with pytest.raises(ProofError, match="game is of type str"):
-        Proof(own.grid, own.potentials, own.alpha, "unequal")
+        Proof(own.grid, own.potentials, own.alpha, "unequal")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -508,6 +511,7 @@ def test_a_toy_is_planned_played_extracted_and_verified(documents, certificate, 
     behaviour = UNEQUAL.noisy(0.001)
     plan = best_plan(Request(20_000, 0.01, behaviour, 8, certificate=certificate))
     assert plan.output_bits > 1000
+    assert plan.extractor is not None
     assert plan.extractor.length2 == 3 * plan.capacity
     assert not plan.theorem9.applies
     write_plan(plan, tmp_path / "plan.json")

@@ -24,7 +24,12 @@ ASKED = Request(100_000, 0.01, NOISY)
 
 def test_the_same_question_has_one_digest_however_it_is_said():
     said = Request(
-        np.int64(100_000), np.float64(0.01), NOISY.tolist(), 64, 0.99, certificate="best"
+        np.int64(100_000),  # type: ignore[arg-type]
+        np.float64(0.01),
+        NOISY.tolist(),
+        64,
+        0.99,
+        certificate="best",
     )
     assert said == ASKED
     assert hash(said) == hash(ASKED)

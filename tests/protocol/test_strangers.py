@@ -67,6 +67,7 @@ def test_a_strangers_extractor_extracts(kinds, tmp_path):
     behaviour = KS18.noisy(0.001)
     request = Request(10**5, 0.0, behaviour, 1, certificate="closed-form", extractor="masked")
     plan = best_plan(request)
+    assert plan.extractor is not None
     assert plan.extractor.method == "masked"
     assert plan.output_bits == 1
     result = _run(plan, tmp_path / "run")

@@ -45,10 +45,9 @@ def test_unknown_devices_and_noises_are_refused():
 
 
 def test_a_strangers_device_is_opened_with_the_noise(monkeypatch):
-    seen = []
-    monkeypatch.setitem(DEVICES.entries, "mine", lambda noise: seen.append(noise) or "device")
-    assert open_device("mine", NOISE) == "device"
-    assert seen == [NoiseSpec.parse(NOISE)]
+    monkeypatch.setitem(DEVICES.entries, "mine", lambda noise: ("device", noise))
+    opened: object = open_device("mine", NOISE)
+    assert opened == ("device", NoiseSpec.parse(NOISE))
 
 
 def test_white_noise_alone_needs_no_simulator():

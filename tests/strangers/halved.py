@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocol.certificate.closed_form import ClosedForm
 from protocol.certificate.score import ScoreCertificate
+from protocol.settings.code import SettingCode
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +23,10 @@ class Halved(ScoreCertificate):
     kind = "halved"
 
     whole: ClosedForm
-    code: object = field(init=False)
+    code: SettingCode = field(init=False)
     epsilon: float = field(init=False)
     beta: float = field(init=False)
-    log2_factors: object = field(init=False)
+    log2_factors: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self):
         factors = self.whole.log2_factors / 2

@@ -34,7 +34,7 @@ from protocol.certificate.proof import (
     verify,
 )
 from protocol.certificate.shipped import _read
-from protocol.certificate.table import _pack
+from protocol.certificate.table import TableCertificate, _pack
 from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
 from protocol.settings.code import SettingCode
@@ -179,7 +179,7 @@ def _wrapping(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Potentials and α of which some sum wraps, or does not vanish, in every case."""
     potentials, alpha = np.zeros(648, dtype=np.int64), 0
-    party, recipe = rng.integers(2), rng.integers(6)
+    party, recipe = int(rng.integers(2)), rng.integers(6)
     star, other, third = code.starred, *_pairs_beside(rng, code.starred, party)
     own = 324 * party + 4 * np.array([star, other, third])[:, None] + np.arange(4)
     value = _any(rng, EXTREMES)
@@ -267,6 +267,7 @@ def _unprovable_numbers(rng: np.random.Generator) -> Hostile:
 def _mutant(rng: np.random.Generator) -> Hostile:
     """A certificate that ships, with more credit, fewer penalties or a weaker source."""
     genuine = _read(f"{_any(rng, SHIPPED)}.json")
+    assert isinstance(genuine, TableCertificate)
     table, proof = genuine.table, genuine.proof
     code, epsilon, beta, factors = table.code, table.epsilon, table.beta, table.factors.copy()
     potentials, alpha = proof.potentials.copy(), proof.alpha.copy()

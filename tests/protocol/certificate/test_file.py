@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from protocol.errors import InputError
 
 @pytest.fixture
 def certificate(proved):
-    return TableCertificate(*proved, {"noise": "white=0.01"})
+    return TableCertificate(proved[0], proved[1], {"noise": "white=0.01"})
 
 
 def test_a_file_comes_back_the_same_and_verified(certificate, tmp_path):
@@ -197,16 +198,15 @@ def test_files_that_are_no_strict_json_are_refused_in_one_line(certificate, tmp_
 
 
 def test_any_notes_that_are_read_can_be_shown(ksamp, proved, tmp_path):
-    for k, notes in enumerate(
-        (
-            {"noise": None, "runs": "many", "score_rate_bits_per_run": "much"},
-            {"noise": 5, "runs": -1.5, "score_rate_bits_per_run": 2**60},
-            {"noise": "", "runs": None, "score_rate_bits_per_run": None, "ε": 1e308},
-            {},
-        )
-    ):
+    given: tuple[dict[str, Any], ...] = (
+        {"noise": None, "runs": "many", "score_rate_bits_per_run": "much"},
+        {"noise": 5, "runs": -1.5, "score_rate_bits_per_run": 2**60},
+        {"noise": "", "runs": None, "score_rate_bits_per_run": None, "ε": 1e308},
+        {},
+    )
+    for k, notes in enumerate(given):
         path = tmp_path / f"{k}.json"
-        write(TableCertificate(*proved, notes), path)
+        write(TableCertificate(proved[0], proved[1], notes), path)
         shown = ksamp("certificate", "verify", path)
         assert shown.status == 0
         assert "VERIFIED" in shown.out
@@ -219,7 +219,7 @@ def test_the_digest_is_of_the_numbers_not_of_their_packing(certificate, proved):
     packed = _packed(zlib.compress(raw, 1))
     assert packed != data["proof"]["potentials"]
     again = from_json(_with_fresh_digest(_changed(data, ["proof", "potentials"], packed)))
-    other_notes = TableCertificate(*proved, {"noise": "none"})
+    other_notes = TableCertificate(proved[0], proved[1], {"noise": "none"})
     assert certificate.digest == again.digest == other_notes.digest
     assert re.fullmatch("[0-9a-f]{64}", certificate.digest)
     table, proof = proved
@@ -235,6 +235,7 @@ def test_the_digest_is_of_the_numbers_not_of_their_packing(certificate, proved):
 
 def test_a_verified_certificate_cannot_be_changed(certificate):
     read_again = from_json(to_json(certificate))
+    assert isinstance(read_again, TableCertificate)
     for numbers in (read_again.log2_factors, read_again.table.factors, read_again.proof.alpha):
         with pytest.raises(ValueError, match="read-only"):
             numbers[0] = 1

@@ -139,7 +139,7 @@ def test_no_optimal_local_strategy_exceeds_one(proved):
         # Both the first and the last of Bob's best answers, where several are equally good.
         for pick in (np.argmin, lambda a, axis: 3 - np.argmin(a[:, ::-1], axis=axis)):
             bob = pick(lost[k], axis=1)
-            outcomes = (4 * strategies[k][:, None] + bob[None, :]).ravel()
+            outcomes = (4 * strategies[k][:, None] + np.asarray(bob)[None, :]).ravel()
             leaves.append(factors[np.arange(81), outcomes][table.code.table])
     assert sv_maximum(np.array(leaves), table.epsilon).max() <= 1 + 1e-12
 

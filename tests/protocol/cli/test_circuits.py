@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.extras import needs
+
 
 def test_it_draws_the_circuit_and_states_gates_and_expected_values(
     ksamp: Callable[..., Any],
@@ -26,8 +28,8 @@ def test_json_has_the_counts_of_the_adaptive_circuits(ksamp: Callable[..., Any])
     assert data["output_bits"] > 0
 
 
+@needs("ibm")
 def test_a_noisy_processor_certifies_nothing_and_exits_with_3(ksamp: Callable[..., Any]) -> None:
-    pytest.importorskip("qiskit_ibm_runtime")
     answer = ksamp("circuits", "--backend", "fake_manila", "--json")
     assert answer.status == 3
     assert answer.json["output_bits"] == 0

@@ -226,7 +226,7 @@ def test_certify_on_arrays_of_another_run(ksamp, made, tmp_path):
     wrong = ksamp("certify", *arrays, "--epsilon", "0.01")
     assert wrong.status == 2
     assert "were the settings chosen with another code, or is the source weaker?" in wrong.err
-    arrays += ("--code", "joint")
+    arrays = (*arrays, "--code", "joint")  # type: ignore[assignment]
     answer = ksamp("certify", *arrays, "--epsilon", "0.01", "--json")
     assert answer.status == 0
     ran = json.loads((made / "run.json").read_text())["result"]

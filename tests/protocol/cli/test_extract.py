@@ -127,8 +127,8 @@ def test_lengths_need_not_be_multiples_of_8(ksamp, files, method):
         plan = Raz.largest(None, 993, 600, -40.0, epsilon=0.01, output_bits=13)
         expected = plan.extract(first[: plan.source1_bits], second)
     else:
-        plan = Dodis.largest(Source1(997, epsilon=0.01), 993, 600, -40.0, output_bits=13)
-        expected = plan.extract(first[:997], second)
+        cyclic = Dodis.largest(Source1(997, epsilon=0.01), 993, 600, -40.0, output_bits=13)
+        expected = cyclic.extract(first[:997], second)
     assert bytes.fromhex(answer.json["output_hex"]) == np.packbits(expected).tobytes()
     assert answer.json["output_bits"] == 13
 

@@ -80,7 +80,7 @@ def test_what_certificates_depend_on_cannot_be_left_out(missing):
 def test_it_is_frozen_and_checks_itself_when_replaced():
     made = Provenance("run", chunk=10)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        made.order = "grouped"
+        made.order = "grouped"  # type: ignore[misc]
     with pytest.raises(InputError, match="1 redraws of the chunks"):
         dataclasses.replace(made, redraws=1)
     assert not dataclasses.replace(made, order="grouped").faithful

@@ -137,7 +137,8 @@ def test_fisher_of_one_test_is_that_test():
 
 def test_newcombes_interval_agrees_with_his_published_example():
     # Newcombe 1998, table II, method 10, example (a): 56/70 - 48/80.
-    low, high = newcombe(*map(np.array, (56, 70, 48, 80)), 0.05)
+    hits, runs, hits2, runs2 = map(np.array, (56, 70, 48, 80))
+    low, high = newcombe(hits, runs, hits2, runs2, 0.05)
     assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 

@@ -41,7 +41,7 @@ def million():
 
 
 def test_a_million_clean_runs_show_nothing(million):
-    diagnosis = diagnose(*million, KS18)
+    diagnosis = diagnose(million[0], million[1], KS18)
     assert diagnosis.verdict == "no sign of signalling; no sign of drift"
     assert diagnosis.signs == ()
     assert diagnosis.runs == N
@@ -60,6 +60,8 @@ def test_one_percent_with_the_others_starred_setting_is_found_in_a_million_runs(
     assert {s.party for s in diagnosis.signs} == {party}
     sign = next(s for s in diagnosis.signs if s.effect is not None and s.other == starred)
     assert sign.outcome in (0, 1)
+    assert sign.low is not None
+    assert sign.high is not None
     assert sign.low <= (0.01 if sign.outcome == 1 else -0.01) <= sign.high
     assert f"signalling: {party}'s outcome" in diagnosis.verdict
 
@@ -74,7 +76,9 @@ def test_one_percent_with_starred_settings_of_both_alone_is_found(million, party
 
 def test_a_shift_at_one_unstarred_pair_is_found_at_the_size_stated(million):
     settings, outcomes = million
-    size = diagnose(settings, outcomes, KS18).detectable[1]
+    detectable = diagnose(settings, outcomes, KS18).detectable
+    assert detectable is not None
+    size = detectable[1]
     assert 0.03 < size < 0.05
     where = settings == 9 * 3 + 6
     diagnosis = diagnose(settings, plant(outcomes, where, 1.15 * size, 4), KS18)

@@ -121,6 +121,7 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path):
         [sys.executable, "-c", code, tmp_path / "file"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert other.stdout
     assert other.stdout.readline() == "writing\n"
     files.write_file(tmp_path / "file", b"ours", "file")
     assert len(_names(tmp_path)) == 2

@@ -123,7 +123,7 @@ def test_a_field_that_does_not_exist_names_the_nearest():
     with pytest.raises(InputError, match="middle term 3"):
         Field("trinomial", 127, 3)
     with pytest.raises(InputError, match="no dense field of degree 127"):
-        Field("dense", 127, 1)
+        Field("dense", 127, 1)  # type: ignore[arg-type]
     with pytest.raises(
         InputError, match=r"degree 1000000000000000000000\d+; nearest: all-one 8589"
     ):

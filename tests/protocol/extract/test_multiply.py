@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from protocol.extract.words import (
     unpack,
     xor_shifted_up,
 )
+from tests.extras import needs
 from tests.protocol.extract import naive
 
 BITS = st.lists(st.integers(0, 1), min_size=1, max_size=300).map(
@@ -35,10 +37,11 @@ def _value(words):
     return int.from_bytes(words.astype("<u8").tobytes(), "little")
 
 
+@needs("fast")
 def test_both_ways_are_tested_here():
     """Continuous integration installs numba; this fails if the compiled way went missing."""
-    numba = pytest.importorskip("llvmlite.binding")
-    if numba.get_host_cpu_features().get("pclmul", False):
+    llvm = importlib.import_module("llvmlite.binding")
+    if llvm.get_host_cpu_features().get("pclmul", False):
         assert list(backends()) == ["additive", "real-fft"]
 
 
@@ -61,6 +64,7 @@ def test_products_agree_with_the_definition(backend, a, b):
 
 
 @pytest.mark.parametrize("bits", [64, 65, 4096, 100_000, 131_072, 300_001])
+@needs("fast")
 def test_both_ways_agree_at_many_lengths(bits):
     rng = np.random.default_rng(bits)
     a, b = (pack(rng.integers(0, 2, bits, dtype=np.uint8)) for _ in range(2))
@@ -142,4 +146,4 @@ def test_shifts_and_masks_are_those_of_integers(bits, amount, length):
 
 def test_a_missing_way_is_named():
     with pytest.raises(InputError, match="'abacus' is not available"):
-        multiply(np.ones(1, np.uint64), np.ones(1, np.uint64), "abacus")
+        multiply(np.ones(1, np.uint64), np.ones(1, np.uint64), "abacus")  # type: ignore[arg-type]

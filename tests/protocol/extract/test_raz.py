@@ -372,17 +372,17 @@ def test_packed_sources_give_the_same_bits(length2):
     plan = Raz.largest(None, 1000, 600, -40.0, epsilon=0.01)
     weak, other = (rng.integers(0, 2, n, dtype=np.uint8) for n in (plan.source1_bits, length2))
     expected = plan.extract(weak, other)
-    packed = [
+    packed, packed2 = (
         PackedBits(np.packbits(np.append(bits, [1, 1, 1])), len(bits)) for bits in (weak, other)
-    ]
-    assert np.array_equal(plan.extract(*packed), expected)
-    assert np.array_equal(plan.extract(weak, PackedBits(bytes(packed[1].data), length2)), expected)
+    )
+    assert np.array_equal(plan.extract(packed, packed2), expected)
+    assert np.array_equal(plan.extract(weak, PackedBits(bytes(packed2.data), length2)), expected)
     cyclic = Dodis.largest(Source1(2036, epsilon=0.01), 2036, 2000, -40.0)
-    assert np.array_equal(cyclic.extract(*packed), cyclic.extract(weak, other))
+    assert np.array_equal(cyclic.extract(packed, packed2), cyclic.extract(weak, other))
     with pytest.raises(InputError, match=r"9 bits are outside 0\.\.8"):
         PackedBits(b"1", 9)
     with pytest.raises(InputError, match="dtype float64, expected bytes or"):
-        PackedBits(np.zeros(3), 9)
+        PackedBits(np.zeros(3), 9)  # type: ignore[arg-type]
 
 
 def test_bad_input_is_refused():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -21,10 +20,9 @@ from protocol.providers.retry import Patience
 from protocol.settings.ks18 import default_code
 from protocol.sources.positions import WeakBits
 from qdevices.ks18.game import KS18
+from tests.extras import imported
 from tests.protocol.plans import closed_form_plan
 
-# Every job may have to be asked for again, which takes the extra `hardware`.
-collect_ignore_glob = [] if importlib.util.find_spec("tenacity") else ["test_*.py"]
 RUNS, CHUNK, SEED = 10_000, 2_500, 7
 QUICK = Patience(attempts=12, first_seconds=0.001, most_seconds=0.01)
 FILES = ("settings.npy", "outcomes.npy", "extractor_bits.bin", "output.bin")
@@ -114,7 +112,8 @@ def _one_simulation_of_the_laboratory():
     from protocol.cli import submit  # not above: the processes that are killed need it not
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submit, "expected_behaviour", lru_cache(submit.expected_behaviour))
+        once = lru_cache(vars(submit)["expected_behaviour"])
+        patch.setattr(submit, "expected_behaviour", once)
         yield
 
 
@@ -137,6 +136,7 @@ def laboratory(plan, tmp_path_factory):
 @pytest.fixture(scope="session")
 def uninterrupted(laboratory, tmp_path_factory):
     """The folder of the run that nothing disturbed."""
+    imported("hardware")
     root = tmp_path_factory.mktemp("uninterrupted") / "run"
     laboratory.begin(root)
     found = laboratory.collect(root)

@@ -17,7 +17,10 @@ from protocol.cli import cli
 from protocol.documents.fields import digest
 from protocol.providers.queue import Queue
 from protocol.run.folder import sha256
+from tests.extras import imported, needs
 from tests.protocol.jobs.conftest import FILES, contents
+
+pytestmark = needs("hardware")
 
 RUN = (
     "--runs", "10000", "--chunk", "1000", "--noise", "ideal", "--soundness", "8", "--seed", "12",
@@ -296,7 +299,7 @@ def test_nothing_is_sent_when_nothing_can_be_certified(ksamp, tmp_path):
 def test_bad_input_is_one_line_and_leaves_no_folder(ksamp, tmp_path, arguments, message):
     small = ("--runs", "10000", "--expect", "ideal", "--soundness", "8")
     if "fake" in arguments[1]:
-        pytest.importorskip("qiskit_ibm_runtime")
+        imported("ibm")
     answer = ksamp("submit", *arguments, *small, "--out", tmp_path / "run")
     assert answer.status == 2
     assert message in answer.err

@@ -14,7 +14,10 @@ from protocol.jobs.ledger import Ledger
 from protocol.plan.file import write_plan
 from protocol.providers.queue import WORKER_LOCK, Queue
 from protocol.run.verification import verify_folder
+from tests.extras import needs
 from tests.protocol.jobs.conftest import Laboratory, contents
+
+pytestmark = needs("hardware")
 
 STEPS = (
     "known answers right",

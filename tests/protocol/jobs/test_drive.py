@@ -22,7 +22,10 @@ from protocol.run.folder import read_run
 from protocol.run.redraws import redraw_charge
 from protocol.run.replay import certify
 from protocol.run.verification import verify_folder
+from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK, RUNS, contents
+
+pytestmark = needs("hardware")
 
 
 def _tagged(laboratory, ledger):

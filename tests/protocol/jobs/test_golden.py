@@ -12,6 +12,7 @@ import pytest
 from protocol.jobs.ledger import FORMAT, NAME, Ledger
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue
+from tests.extras import needs
 from tests.protocol.jobs.conftest import FILES, contents
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -40,6 +41,7 @@ def test_a_finished_run_of_version_2_0_is_listed_said_again_and_verified(ksamp, 
     assert before == {name: (root / name).read_bytes() for name in FILES}
 
 
+@needs("hardware")
 def test_an_unfinished_run_of_version_2_0_goes_on_and_ends_like_the_finished_one(ksamp, tmp_path):
     root = _copy("2.0", "submitted-unfinished", tmp_path)
     states = [row["state"] for row in ksamp("jobs", root, "--json").json["chunks"]]
@@ -56,6 +58,7 @@ def test_an_unfinished_run_of_version_2_0_goes_on_and_ends_like_the_finished_one
         ]
 
 
+@needs("hardware")
 def test_an_unfinished_run_of_version_2_0_can_be_cancelled(ksamp, tmp_path):
     root = _copy("2.0", "submitted-unfinished", tmp_path)
     assert ksamp("cancel", root, "--json").json["cancelled"] == 2

@@ -17,6 +17,7 @@ from protocol.jobs.resume import collect
 from protocol.plan.file import plan_to_json
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue
+from tests.extras import needs
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +256,7 @@ def test_what_is_no_queue_is_refused(kind, ksamp, root):
         assert QUEUE in answer.err
 
 
+@needs("hardware")
 def test_settings_and_outcomes_out_of_range_are_refused_before_use(laboratory, root):
     _change(root / NAME, ("UPDATE chunks SET settings = ? WHERE number = 1", bytes([81]) * 2500))
     with pytest.raises(InputError, match=r"settings of chunk 1 up to 81, expected 0\.\.80"):

@@ -73,7 +73,7 @@ def test_a_result_comes_with_its_digest_and_all_chunks_done(job):
     with pytest.raises(InputError, match="expected both or none"):
         Collected(job, (done,), False, None, "digest")
     with pytest.raises(InputError, match="expected all of its chunks to be done"):
-        Collected(job, (CHUNK, done), False, object(), "digest")
+        Collected(job, (CHUNK, done), False, object(), "digest")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from protocol.jobs.ledger import NAME, Ledger
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.providers.provider import TransientError
 from protocol.providers.retry import Patience
+from tests.extras import needs
 
 
 def test_a_ledger_gives_back_what_was_submitted(laboratory, tmp_path):
@@ -53,6 +54,7 @@ def test_a_folder_that_exists_is_not_submitted_into(laboratory, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@needs("hardware")
 def test_only_transient_errors_are_waited_out():
     calls = []
 

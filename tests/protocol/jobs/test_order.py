@@ -9,7 +9,10 @@ from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.resume import collect
 from protocol.jobs.start import redraw
+from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK
+
+pytestmark = needs("hardware")
 
 
 class Scripted:

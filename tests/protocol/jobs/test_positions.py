@@ -12,6 +12,7 @@ from protocol.jobs.ledger import Ledger
 from protocol.settings.ks18 import default_code
 from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import FORMAT, used_bits
+from tests.extras import needs
 
 
 def _weak(name, seed=3):
@@ -48,6 +49,7 @@ def test_runs_on_the_same_file_use_different_bits(file, laboratory, tmp_path):
     assert used_bits(file) == spans[1][1]
 
 
+@needs("hardware")
 def test_a_run_on_a_file_extracts_with_the_bits_after_its_settings(file, laboratory, tmp_path):
     plan, root = laboratory.plan, tmp_path / "run"
     laboratory.begin(root, source=f"file:{file}", source_offset=1_000)

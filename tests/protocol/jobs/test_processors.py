@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import work
 from qdevices.ks18.game import KS18
+from tests.extras import imported
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant
 from tests.protocol.plans import closed_form_plan
 
-fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+fake_provider = imported("ibm", "fake_provider")
 
 RUN = (
     "--runs", "6000", "--chunk", "1000", "--expect", "ideal", "--soundness", "8", "--seed", "2",
@@ -159,7 +161,9 @@ class Cloud:
     def __init__(self, monkeypatch):
         from qdevices.hardware import ibm
 
-        self.jobs, self.sent, self.busy = {}, Counter(), 0
+        self.jobs: dict[str, Any] = {}
+        self.sent: Counter[str] = Counter()
+        self.busy = 0
         self._make = ibm.make_sampler
         monkeypatch.setattr(ibm, "service", lambda: self)
         monkeypatch.setattr(ibm, "make_sampler", self.sampler)
@@ -232,7 +236,7 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
 
     first = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     assert Counter(chunk.state for chunk in first.chunks)["done"] == 2
-    assert json.loads(Ledger(root).prepared())["shape"] == "line"
+    assert json.loads(Ledger(root).prepared() or "")["shape"] == "line"
     found = collect(root, open_again, backend="ibm:fake", patience=QUICK)
     with Ledger(root) as ledger:
         # The runtime takes no seed: all runs together, so that chance fails this once in 10^5.
@@ -256,7 +260,7 @@ def test_a_runtime_that_turns_bits_round_gets_no_run(laboratory, cloud, monkeypa
         order="run", chunk=5000, noise=None, expect="ideal",
     )  # fmt: skip
     turned = np.array([int(f"{k:04b}"[::-1], 2) for k in range(16)])
-    right = ibm.sampler_integers
+    right = vars(ibm)["sampler_integers"]
     monkeypatch.setattr(
         ibm, "sampler_integers", lambda result: [turned[rows] for rows in right(result)]
     )
@@ -277,9 +281,9 @@ def test_errors_of_the_provider_are_transient_or_one_line(cloud):
     assert cloud.client.is_transient(ConnectionResetError("gone"))
     assert not cloud.client.is_transient(ValueError("wrong"))
     busy = RuntimeError("busy")
-    busy.status_code = 503
+    busy.status_code = 503  # type: ignore[attr-defined]
     assert cloud.client.is_transient(busy)
-    busy.status_code = 404
+    busy.status_code = 404  # type: ignore[attr-defined]
     assert not cloud.client.is_transient(busy)
 
 

@@ -29,6 +29,7 @@ from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import main, work
 from protocol.sources.used_bits import used_bits, used_file
+from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK, SEED, plant
 
 SETUP = Setup("table", "static", "run", "ideal")
@@ -58,6 +59,7 @@ def _refused(answer, message):
 # --- modules in the current folder -------------------------------------------------------------
 
 
+@needs("hardware")
 def test_modules_in_the_current_folder_are_not_run_in_place_of_installed_ones(
     ksamp, tmp_path, monkeypatch
 ):
@@ -135,6 +137,7 @@ def test_a_backend_is_looked_for_in_the_current_folder_last_and_while_it_opens_o
 # --- code that a folder names ------------------------------------------------------------------
 
 
+@needs("hardware")
 @pytest.mark.parametrize("prefix", ["", "local:"])
 def test_a_ledger_that_names_code_runs_it_only_if_the_user_names_it_again(
     prefix, ksamp, laboratory, tmp_path, monkeypatch
@@ -167,6 +170,7 @@ def test_a_ledger_that_names_code_runs_it_only_if_the_user_names_it_again(
     assert not witness.exists()
 
 
+@needs("hardware")
 def test_another_backend_than_the_ledgers_is_refused_whatever_it_is(ksamp, laboratory, tmp_path):
     laboratory.begin(tmp_path / "run")
     _refused(ksamp("collect", tmp_path / "run", "--backend", "aer"), "expected 'local:table'")
@@ -296,6 +300,7 @@ def test_what_a_queue_says_of_a_job_is_checked(tmp_path):
 # --- files elsewhere ---------------------------------------------------------------------------
 
 
+@needs("hardware")
 def test_a_file_of_weak_bits_is_read_and_spent_only_if_the_user_names_it_again(
     ksamp, laboratory, tmp_path
 ):
@@ -317,6 +322,7 @@ def test_a_file_of_weak_bits_is_read_and_spent_only_if_the_user_names_it_again(
     assert used_bits(file) > 0
 
 
+@needs("hardware")
 def test_links_in_a_received_folder_lead_nowhere(ksamp, laboratory, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("mine")
@@ -340,6 +346,7 @@ def test_links_in_a_received_folder_lead_nowhere(ksamp, laboratory, tmp_path):
     assert not (tmp_path / QUEUE).exists()
 
 
+@needs("hardware")
 def test_a_link_where_the_result_is_put_together_leads_nowhere(ksamp, laboratory, tmp_path):
     root, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -414,6 +421,7 @@ def test_a_placement_kept_in_a_ledger_is_checked():
 # --- permissions -------------------------------------------------------------------------------
 
 
+@needs("hardware")
 def test_ledger_queue_and_log_are_their_owners_only_whatever_the_umask(laboratory, tmp_path):
     root = tmp_path / "run"
     before = os.umask(0)

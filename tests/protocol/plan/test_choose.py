@@ -81,6 +81,7 @@ def test_nearest_feasible_points_are_on_the_edge(choice):
 
     least, largest = nearest_feasible(Request(2_000, 0.01, _noisy(0.001), certificate=choice))
     assert largest is None
+    assert least is not None
     assert output(runs=math.ceil(least * 1.02)) > 0
     assert output(runs=int(least / 1.02)) == 0
     told = []
@@ -91,5 +92,6 @@ def test_nearest_feasible_points_are_on_the_edge(choice):
     assert [done for _, done, _ in told] == list(range(len(told)))
     assert all(done < total for _, done, total in told)
     assert least is None
+    assert largest is not None
     assert output(white=largest / 1.02) > 0
     assert output(white=largest * 1.02) == 0

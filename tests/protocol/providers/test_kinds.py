@@ -13,6 +13,7 @@ from protocol.providers.kinds import PROVIDERS, find_kind, provider_kind
 from protocol.providers.local_spec import LocalSpec
 from qdevices.noise import TERMS
 from qdevices.variants import MOST_EXECUTIONS
+from tests.extras import imported
 
 RUN = ("--runs", "12000", "--chunk", "3000", "--soundness", "8", "--seed", "3")
 
@@ -23,7 +24,7 @@ def toy(monkeypatch):
 
 
 def test_a_strangers_provider_is_one_file_and_one_entry(toy, ksamp, tmp_path):
-    pytest.importorskip("tenacity")
+    imported("hardware")
     root = tmp_path / "run"
     sent = ksamp("submit", "--backend", "toy:1e-4", "--out", root, *RUN, "--json")
     assert (sent.status, sent.err) == (0, "")
@@ -43,7 +44,7 @@ def test_a_strangers_provider_is_one_file_and_one_entry(toy, ksamp, tmp_path):
 
 
 def test_what_a_strangers_provider_says_of_itself_holds_everywhere(toy, ksamp, tmp_path):
-    pytest.importorskip("tenacity")
+    imported("hardware")
     root = tmp_path / "run"
     submit = ("submit", "--out", root, *RUN)
     for arguments, message in (
@@ -70,7 +71,7 @@ def test_what_a_strangers_provider_says_of_itself_holds_everywhere(toy, ksamp, t
 def test_a_ledger_whose_provider_is_not_installed_is_refused_in_one_line(
     ksamp, tmp_path, monkeypatch
 ):
-    pytest.importorskip("tenacity")
+    imported("hardware")
     root = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setitem(PROVIDERS.entries, "toy", "tests.strangers.tabled:KIND")

@@ -88,7 +88,7 @@ def test_failures_on_demand_come_back_with_the_same_seed(tmp_path):
         provider = LocalProvider(
             tmp_path / name, spec, variant="static", order="run", noise="ideal"
         )
-        provider._work = lambda: None
+        provider._work = lambda: None  # type: ignore[method-assign]
         kinds = []
         for number in range(20):
             try:

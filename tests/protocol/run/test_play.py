@@ -68,7 +68,7 @@ def test_how_runs_are_cut_into_blocks_changes_nothing(plan, stream, played, bloc
 
 def test_a_replay_of_what_was_played_gives_the_same(plan, stream, played):
     live = execute(plan, ReplayDevice(*played), Bits(stream), np.random.default_rng(0))
-    data = Recorded(*played, Provenance("recorded"))
+    data = Recorded(played[0], played[1], Provenance("recorded"))
     again = certify(plan, data, Bits(stream[plan.settings_bits :]))
     assert again.verdict == live.verdict
     assert np.array_equal(again.output, live.output)

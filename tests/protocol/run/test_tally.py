@@ -89,7 +89,8 @@ def test_settings_of_another_code_are_noticed_and_honest_ones_never():
     codes = {"default": default_code(), "joint": joint_code(), "plain": plain_code()}
     for epsilon in (0.0, 0.1):
         for name, code in codes.items():
-            leaning = code.decode((rng.random(10_000 * code.bits_per_run) < 0.5 + epsilon) * 1)
+            bits = rng.random(10_000 * code.bits_per_run) < 0.5 + epsilon
+            leaning = code.decode(bits.astype(np.uint8))
             counts = np.bincount(leaning, minlength=81)
             check_settings(counts, code, epsilon)
             for other, claimed in codes.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -138,11 +140,13 @@ def test_symmetrised_behaviours_keep_what_the_symmetries_keep():
 def test_the_best_of_several_codes_is_kept_and_proved():
     behaviour = _behaviour(0.001)
     codes = [joint_code(), compact_code()]
-    rates = {
-        code.name: optimise_codes(Request(None, 0.1, behaviour), [code], grid=SEARCH_GRID).merit
-        for code in codes
-    }
+    rates = {}
+    for code in codes:
+        alone = optimise_codes(Request(None, 0.1, behaviour), [code], grid=SEARCH_GRID)
+        assert alone is not None
+        rates[code.name] = alone.merit
     found = optimise_codes(Request(None, 0.1, behaviour), codes, grid=SEARCH_GRID)
+    assert found is not None
     verify(found.table, found.proof)
     assert found.merit == max(rates.values())
     assert rates[found.table.code.name] == found.merit
@@ -157,10 +161,11 @@ def test_the_search_finds_the_compact_code(monkeypatch):
     pairs = compact_code().settings_used.copy()
     pairs[[KS18.pair_index(4, 2), KS18.pair_index(9, 7)]] = True
 
-    def among_them(*arguments):
+    def among_them(*arguments: Any) -> Any:
         *given, group, untested = arguments if len(arguments) == 9 else (*arguments, ())
         orbit = orbits(setting_permutations(group, KS18))
-        return best_shares(*given, group, {*untested, *np.setdiff1d(orbit, orbit[pairs])})
+        best: Any = best_shares
+        return best(*given, group, {*untested, *np.setdiff1d(orbit, orbit[pairs])})
 
     monkeypatch.setattr(module, "best_shares", among_them)
     monkeypatch.setattr(module, "starred_classes", lambda game: (2,))

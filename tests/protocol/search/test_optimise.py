@@ -87,6 +87,7 @@ def test_the_optimiser_finds_the_beta_that_gives_most():
     """Against a scan over a finer grid of β, by the output that is finally planned."""
     behaviour = KS18.noisy(0.01)
     found = optimise(Request(100_000, 0.01, behaviour), joint_code(), grid=SEARCH_GRID)
+    assert found is not None
     best = plan_for(100_000, behaviour, optimised_certificate(found)).output_bits
     for beta in (found.table.beta // 2, found.table.beta * 3 // 4, found.table.beta * 3 // 2):
         table = best_table(joint_code(), 0.01, behaviour, beta, SEARCH_GRID)
@@ -121,6 +122,7 @@ def test_what_cannot_be_certified_is_none():
 
 def test_the_largest_noise_is_an_edge():
     largest = largest_noise(Request(None, 0.1, KS18.honest), [joint_code()], precision=0.3)
+    assert largest is not None
     assert 0.01 < largest < 0.3
     for factor, works in ((1 / 1.4, True), (1.4, False)):
         behaviour = KS18.noisy(largest * factor)

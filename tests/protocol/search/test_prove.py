@@ -21,6 +21,7 @@ from protocol.certificate.proof import (
 )
 from protocol.search.optimise import SEARCH_GRID
 from protocol.search.prove import chord_box, prove, prove_tight
+from qdevices.ks18.game import KS18
 
 ONE = 1 << FACTOR_BITS
 
@@ -29,7 +30,7 @@ def test_a_cases_box_is_no_signalling_and_attains_what_its_potentials_bound(prov
     """Strong duality: the primal box and weak duality give the same number."""
     table, _ = proved
     starred = table.code.starred
-    for case in cases(SEARCH_GRID, table_group(table), starred):
+    for case in cases(SEARCH_GRID, table_group(table), starred, KS18):
         value, box, potentials = chord_box(table, case)
         grid = box.reshape(9, 9, 4, 4)
         assert np.ptp(grid.sum(3), axis=1).max() < 1e-7
@@ -48,19 +49,19 @@ def test_a_cases_box_is_no_signalling_and_attains_what_its_potentials_bound(prov
         objective = exact.tested_objective(table) / 2**BITS
         assert chord.sum() + (objective * box).sum() - 1 == pytest.approx(value, abs=1e-7)
         # The best outcome of every other pair, and no box does better than that.
-        costs = reduced_costs(objective, potentials)
+        costs = reduced_costs(objective, potentials, KS18)
         others = np.arange(81) != starred
         assert costs[others].max(axis=1).sum() >= (costs[others] * box[others]).sum() - 1e-7
-        assert np.abs(sums(potentials)).max() < 1e-9
+        assert np.abs(sums(potentials, KS18)).max() < 1e-9
 
 
 def test_rounded_potentials_sum_to_zero_exactly_and_cost_little(proved):
     table, _ = proved
     proof = prove(table, SEARCH_GRID)
-    assert not sums(proof.potentials).any()
+    assert not sums(proof.potentials, KS18).any()
     values = case_values(table, proof)
     for case, value in zip(
-        cases(SEARCH_GRID, table_group(table), table.code.starred), values, strict=True
+        cases(SEARCH_GRID, table_group(table), table.code.starred, KS18), values, strict=True
     ):
         ideal, _, _ = chord_box(table, case)
         assert -1e-9 <= value / 2**BITS - ideal <= 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from protocol.sources.kinds import (
 )
 from protocol.sources.positions import WeakBits
 from protocol.sources.seeds import MOST_SEED, device_seed, run_seed, source_seed
+from tests.extras import imported
 
 RUN = ("--runs", "10000", "--noise", "ideal", "--soundness", "8", "--seed", "3")
 
@@ -45,7 +47,7 @@ def test_a_strangers_source_is_one_file_and_one_entry(toy, ksamp, tmp_path):
 
 
 def test_a_strangers_source_is_taken_up_again_by_position(toy, ksamp, tmp_path):
-    pytest.importorskip("tenacity")
+    imported("hardware")
     weak = WeakBits("parity:3", 0.0, 5, default_code())
     assert np.array_equal(weak.read(1_003, 997), weak.read(0, 2_000)[1_003:])
     root = tmp_path / "run"
@@ -102,7 +104,7 @@ def test_a_files_name_is_made_absolute_and_no_other(tmp_path, monkeypatch):
     ],
 )
 def test_weak_bits_are_valid_by_construction(changes, message):
-    good = {"name": "uniform", "epsilon": 0.1, "seed": 1, "code": default_code()}
+    good: dict[str, Any] = {"name": "uniform", "epsilon": 0.1, "seed": 1, "code": default_code()}
     WeakBits(**good)
     with pytest.raises(InputError, match=message):
         WeakBits(**{**good, **changes})

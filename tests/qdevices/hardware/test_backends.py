@@ -15,6 +15,7 @@ from qdevices.hardware import open_backend, run_chunk
 from qdevices.hardware.backends import aer_simulator, check_answers_on, run_on
 from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
+from tests.extras import imported, needs
 
 SETTINGS = np.random.default_rng(3).integers(KS18.n_pairs, size=400).astype(np.uint8)
 
@@ -41,7 +42,7 @@ def test_a_sampler_gives_winning_outcomes_in_run_order(variant: str) -> None:
 
 
 def test_a_processor_with_qubits_elsewhere_is_run_at_the_placement() -> None:
-    provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    provider = imported("ibm", "fake_provider")
     backend = provider.FakeManilaV2()
     compiled = open_backend("fake_manila").compiled("static")
     for executor in (backend, BackendSamplerV2(backend=backend)):
@@ -63,8 +64,8 @@ def test_grouped_outcomes_come_back_in_run_order() -> None:
     assert not KS18.losing[SETTINGS, outcomes].any()
 
 
+@needs("ibm")
 def test_sampled_runs_follow_the_exact_probabilities() -> None:
-    pytest.importorskip("qiskit_ibm_runtime")
     behaviour = open_backend("fake:FakeManilaV2").compiled("static").behaviour
     settings = np.repeat(np.arange(KS18.n_pairs, dtype=np.uint8), 2000)
     outcomes = run_chunk("fake_manila", "static", settings, "run", 8)
@@ -73,10 +74,14 @@ def test_sampled_runs_follow_the_exact_probabilities() -> None:
     assert chi2 < 1215 + 5 * np.sqrt(2 * 1215)
 
 
-@pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_nighthawk"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aer",
+        *(pytest.param(f"fake_{name}", marks=needs("ibm")) for name in ("manila", "nighthawk")),
+    ],
+)
 def test_known_answers_hold_on_simulated_backends_and_through_aer(name: str) -> None:
-    if name.startswith("fake"):
-        pytest.importorskip("qiskit_ibm_runtime")
     backend = open_backend(name)
     compiled = backend.compiled("static")
     check_answers_on(backend, compiled)
@@ -90,7 +95,7 @@ def test_known_answers_hold_on_samplers() -> None:
 class Backwards(AerSimulator):
     """A simulator that measures every qubit into the bit of another one."""
 
-    def run(self, run_input: Any, **options: Any) -> Any:  # type: ignore[override]
+    def run(self, run_input: Any, **options: Any) -> Any:
         turned = [circuit.copy() for circuit in run_input]
         for circuit in turned:
             measured = [step for step in circuit.data if step.operation.name == "measure"]
@@ -118,4 +123,4 @@ def test_unusable_requests_are_refused_with_the_value() -> None:
         (("aer:white=0.1", "static", SETTINGS), "noise white acts on shared_pair"),
     ):
         with pytest.raises(InputError, match=message):
-            run_chunk(*arguments)  # type: ignore[arg-type]
+            run_chunk(*arguments)

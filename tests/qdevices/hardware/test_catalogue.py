@@ -19,6 +19,7 @@ from qdevices.hardware.compilation import ideal_target
 from qdevices.hardware.kinds import KINDS, kind_of
 from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.ks18.game import KS18
+from tests.extras import imported
 
 PLACE = "tests.strangers.ring:KIND"
 
@@ -41,7 +42,7 @@ def test_a_name_is_a_kind_and_its_argument():
 
 
 def test_every_way_to_write_a_snapshot_opens_it():
-    pytest.importorskip("qiskit_ibm_runtime")
+    imported("ibm")
     names = ("fake_manila", "fake:FakeManilaV2", "fake:fake_manila", "fake:Manila", "fake:manilav2")
     opened = [open_backend(name) for name in names]
     assert {backend.name for backend in opened} == {"fake:FakeManilaV2"}

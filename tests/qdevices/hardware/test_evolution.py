@@ -57,9 +57,10 @@ def test_the_angles_of_the_gate_that_differ_between_rows_keep_its_error() -> Non
     circuit = QuantumCircuit(1, 1)
     circuit.rx(angle, 0)
     circuit.measure(0, 0)
-    depolarised = np.zeros((4, 4))
+    depolarised = np.zeros((4, 4), np.complex128)
     depolarised[np.ix_([0, 3], [0, 3])] = 0.5
-    noise = ReducedNoise(1, {("rx", (0,)): depolarised}, np.eye(2)[None])
+    where: tuple[int, ...] = (0,)
+    noise = ReducedNoise(1, {("rx", where): depolarised}, np.eye(2)[None])
     found = probabilities(circuit, noise, np.array([[0.0], [1.0]]))
     np.testing.assert_allclose(found, 0.5, atol=1e-12)
 

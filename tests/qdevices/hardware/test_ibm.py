@@ -11,6 +11,7 @@ from qdevices.errors import InputError
 from qdevices.hardware import ibm, open_backend
 from qdevices.hardware.backends import check_answers_on, run_on
 from qdevices.ks18.game import KS18
+from tests.extras import imported, needs
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,10 +20,10 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         ibm.open_processor("ibm_somewhere")
 
 
+@needs("ibm")
 def test_without_an_account_the_error_says_how_to_save_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    pytest.importorskip("qiskit_ibm_runtime")
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("QISKIT_IBM_TOKEN", "QISKIT_IBM_CHANNEL", "QISKIT_IBM_INSTANCE"):
         monkeypatch.delenv(name, raising=False)
@@ -35,7 +36,7 @@ def test_without_an_account_the_error_says_how_to_save_one(
 
 
 def test_the_sampler_has_twirling_and_decoupling_off_and_carries_the_tag() -> None:
-    provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    provider = imported("ibm", "fake_provider")
     options = ibm.make_sampler(provider.FakeManilaV2(), ("run-17",)).options
     assert options.dynamical_decoupling.enable is False
     assert options.twirling.enable_gates is False
@@ -44,7 +45,7 @@ def test_the_sampler_has_twirling_and_decoupling_off_and_carries_the_tag() -> No
 
 
 def test_the_runtime_s_sampler_gives_bits_in_the_order_that_is_expected() -> None:
-    provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    provider = imported("ibm", "fake_provider")
     sampler = ibm.make_sampler(provider.FakeManilaV2())
     compiled = open_backend("fake_manila").compiled("static")
     check_answers_on(sampler, compiled)

@@ -10,6 +10,7 @@ from qiskit.quantum_info import Statevector
 from qdevices.errors import InputError
 from qdevices.hardware import open_backend
 from qdevices.hardware.known_answers import KnownAnswer, check_known_answers, known_answers
+from tests.extras import imported
 
 
 def _answers() -> tuple[list[KnownAnswer], list[np.ndarray]]:
@@ -41,7 +42,7 @@ def test_an_ignored_angle_of_a_controlled_rotation_is_caught() -> None:
 @pytest.mark.parametrize("name", ["aer", "fake_manila", "fake_nighthawk"])
 def test_the_answers_are_those_of_the_circuits_state_vectors(name: str) -> None:
     if name != "aer":
-        pytest.importorskip("qiskit_ibm_runtime")
+        imported("ibm")
     for answer in known_answers(open_backend(name).compiled("static").target):
         for row, expected in zip(answer.angles, answer.expected, strict=True):
             bound = answer.circuit.assign_parameters(row) if len(row) else answer.circuit

@@ -67,8 +67,8 @@ def test_the_estimate_is_the_product_of_the_fidelities_in_use(variant):
         for qubit in place.qubits:
             fidelity *= (1 - local["sx"][qubit]) ** 3 * (1 - local["measure"][qubit])
         for (i, j), times in USES[kind, place.shape].items():
-            edge = tuple(sorted((place.qubits[i], place.qubits[j])))
-            fidelity *= (1 - errors[edge]) ** times  # type: ignore[index]
+            low, high = sorted((place.qubits[i], place.qubits[j]))
+            fidelity *= (1 - errors[low, high]) ** times
         assert place.log_fidelity == pytest.approx(math.log(fidelity))
     estimates = [p.log_fidelity for p in found]
     assert estimates == sorted(estimates, reverse=True)
@@ -91,7 +91,7 @@ def test_the_stated_uses_are_the_gates_of_the_compiled_circuits(variant, shape):
 
     for setting in range(81):
         count(programme.circuits[programme.circuit_of[setting]], range(4))
-    expected = {tuple(sorted(edge)): n for edge, n in USES[variant, shape].items()}  # type: ignore[index]
+    expected = {tuple(sorted(edge)): n for edge, n in USES[variant, shape].items()}
     assert {edge: n / 81 for edge, n in uses.items()} == pytest.approx(expected)
 
 

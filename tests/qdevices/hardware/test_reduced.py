@@ -24,8 +24,9 @@ from qdevices.hardware.programme import widen
 from qdevices.hardware.reduced import reduced_target
 from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
+from tests.extras import imported
 
-provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+provider = imported("ibm", "fake_provider")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from qdevices.hardware.evolution import probabilities
 from qdevices.hardware.programme import count_two_qubit
 from qdevices.ks18 import feedforward
 from qdevices.ks18.game import KS18
-from qdevices.ks18.template import Shape
+from qdevices.ks18.state import Shape
 from qdevices.noise import ReducedNoise
 
 SHAPES: tuple[Shape, ...] = ("square", "line")

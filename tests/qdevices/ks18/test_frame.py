@@ -10,6 +10,7 @@ import pytest
 from qdevices.ks18.frame import (
     FRAME_CLASS,
     LINE_TURN,
+    PAULI,
     concurrence,
     entangler,
     frame,
@@ -19,7 +20,7 @@ from qdevices.ks18.frame import (
     static_cost,
     unit_rays,
 )
-from qdevices.ks18.parity import PAULI, parity_splits, rotation, to_z
+from qdevices.ks18.parity import parity_splits, rotation, to_z
 from qdevices.ks18.state import bob_frame
 
 

@@ -127,7 +127,8 @@ def test_local_bound_agrees_with_an_integer_programme_on_a_subgame():
     entries = np.argwhere(losing)
     n_a, n_b = 16, 36
     n = n_a + n_b + len(entries)
-    rows, low, high = [], [], []
+    low: list[float] = []
+    rows, high = [], []
     for offset, settings in ((0, 4), (n_a, 9)):
         for u in range(settings):
             row = np.zeros(n)
@@ -174,6 +175,6 @@ def test_labels_are_the_papers_one_based_ones():
 
 def test_bad_arguments_are_named():
     with pytest.raises(InputError, match="relation 'parallel'"):
-        game.losing("parallel")
+        game.losing("parallel")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"white noise 1\.5 is outside"):
         KS18.noisy(1.5)

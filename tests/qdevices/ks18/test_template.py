@@ -9,7 +9,7 @@ from qiskit.quantum_info import Statevector
 from qdevices.hardware.programme import count_two_qubit
 from qdevices.ks18 import template
 from qdevices.ks18.game import KS18
-from qdevices.ks18.template import Shape
+from qdevices.ks18.state import Shape
 
 SHAPES: tuple[Shape, ...] = ("square", "line")
 

@@ -60,7 +60,7 @@ def _entered(monkeypatch, **effects):
 
 
 def test_terms_on_one_gate_compose_in_the_order_of_the_registry(monkeypatch):
-    turn, damp = _turn(0.3), from_kraus([np.diag([1, 0.8]), [[0, 0.6], [0, 0]]])
+    turn, damp = _turn(0.3), from_kraus([np.diag([1, 0.8]), np.array([[0, 0.6], [0, 0]])])
     _entered(
         monkeypatch,
         turned=lambda _: (AfterGate(("sx",), turn),),
@@ -110,7 +110,7 @@ def test_what_is_no_readout_is_refused():
         with pytest.raises(InputError, match="expected two distributions"):
             OnReadout(np.array(matrix))
     with pytest.raises(InputError, match="changes the trace"):
-        AfterGate(("sx",), 2 * np.eye(4))
+        AfterGate(("sx",), 2 * np.eye(4, dtype=np.complex128))
 
 
 def _turn(angle):
