@@ -1,4 +1,4 @@
-"""Time of `ksamp run --seed 1 --json` and of its parts, and the planned output against design 4.4.
+"""Time of `ksamp run --seed 1 --json` and of its parts, and the planned output against theory 4.4.
 
 Run as `python benchmarks/end_to_end.py`.
 """
@@ -22,7 +22,7 @@ from qdevices.noise import NoiseSpec
 from tests.protocol.plans import closed_form_plan
 
 COMMAND = [sys.executable, "-m", "protocol.cli", "run", "--seed", "1", "--json"]
-FIGURES = (  # ε, white noise, expected bits of design 4.4 at n = 10⁶, σ = 64
+FIGURES = (  # ε, white noise, expected bits of theory 4.4 at n = 10⁶, σ = 64
     (0.01, 0.001, 2600),
     (0.05, 0.001, 1100),
     (0.1, 0.0, 460),
@@ -68,7 +68,7 @@ def main() -> None:
     print(f"\naccepted {result['accepted']}, {result['output_bits']} output bits")
 
     print("\nplanned output at n = 10^6, soundness 2^-64, completeness 0.99, closed form")
-    print(f"{'epsilon':>8} {'white':>8} {'planned':>8} {'design 4.4':>11}")
+    print(f"{'epsilon':>8} {'white':>8} {'planned':>8} {'theory 4.4':>11}")
     for epsilon, white, figure in FIGURES:
         table = KS18.noisy(white)
         plan = closed_form_plan(1_000_000, epsilon, table, default_code())

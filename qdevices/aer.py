@@ -3,7 +3,7 @@
 The table of 81×16 probabilities is obtained once by density-matrix simulation and then
 sampled with NumPy; the shots device sends every run through Aer.  Both realise the same noise
 model and agree statistically (a test says so).  Aer's random streams overlap between circuits
-and neighbouring seeds (design 7), so each simulator call here gets one circuit and a fresh
+and neighbouring seeds (theory 7), so each simulator call here gets one circuit and a fresh
 62-bit seed.
 """
 

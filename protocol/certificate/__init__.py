@@ -19,7 +19,7 @@ Of a table only `proof` has to be believed, with what it stands on: `groups` and
 game and for its symmetries being relabellings.  It takes a table and potentials from anywhere
 (`protocol.search` finds them) and decides in whole numbers.
 
-Why the tables beat the closed form of design 4.2. (1) Credits and penalties follow the expected
+Why the tables beat the closed form of theory 4.2. (1) Credits and penalties follow the expected
 noise. (2) The closed form bounds the outcome's probability by the best guess, q^β ≤ g^β, and that
 by its tangent at g = 1; here the power p^{1+β} of every outcome is kept up to chords between the
 points of a grid. As β → 0 the score per starred run becomes the adversary's least average Shannon

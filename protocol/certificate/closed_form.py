@@ -5,7 +5,7 @@ of u0 = (1,3) with squared overlap ¼.  For every no-signalling box and every ou
 
     P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u,    S = 1/5, C = 1/10                              (LP)
 
-(a linear programme; the tests prove it in whole numbers; design 4.2).  With ρ(u) = sup ν(u0)/ν(u)
+(a linear programme; the tests prove it in whole numbers; theory 4.2).  With ρ(u) = sup ν(u0)/ν(u)
 over ε-SV sources, 0 < β ≤ 1, βCρ(u) < 1, F_lo = 1 − βC, s = F_lo·S, c = F_lo·C the table
 
     F = 1 + βs on (u0, X*);  1 − βc if lost at u0;  1 − βcρ(u) if lost at u ≠ u0;  1 otherwise

@@ -1,4 +1,4 @@
-"""The paper's own certificate, Theorem 9, made finite (design 4.1, eqs 71-85 and 87).
+"""The paper's own certificate, Theorem 9, made finite (theory 4.1, eqs 71-85 and 87).
 
 It needs astronomically many runs; saying exactly how many is the point of having it.  Natural
 logarithms throughout, so that nothing underflows.

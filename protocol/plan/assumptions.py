@@ -1,6 +1,6 @@
 """What a plan rests on, said in words: nothing that is certified holds without it.
 
-The model is the paper's (eq 8; design 4.5): Eve, who need not obey quantum mechanics, holds a part
+The model is the paper's (eq 8; theory 4.5): Eve, who need not obey quantum mechanics, holds a part
 of the box and chooses what to measure on it.  Her choice may depend on the output, when that
 becomes known, and on what she knew from the start, which is classical; the bound on the outcomes'
 probability holds for each value of that.  Settings and extractor bits may become public afterwards.

@@ -1,6 +1,6 @@
 """The plan: everything that is fixed before the run, as data that checks itself.
 
-Soundness 2^−σ splits as in design 4.4:
+Soundness 2^−σ splits as in theory 4.4:
 
     d_c·p(ACC) ≤ 2^m·(2ξ + 2ε')  with  ξ = ε' = 2^−(m+σ+2),
 

@@ -36,7 +36,7 @@ extractor's error (`extract.raz`, corollary on measures) are A ≤ ξ/2 and, at 
 with pattern π ≠ 0 are accepted only at a score of s₀ + λ + β(2λ+κ) or more, then
 d_c·p(ACC) ≤ 2^m·2(ξ + ε')·(1 + 2^−31).
 
-*Proof.*  As in design 4.4 fix Eve's measurement at the price 2^m.  Let c be her side information
+*Proof.*  As in theory 4.4 fix Eve's measurement at the price 2^m.  Let c be her side information
 with all settings that pattern π reads, t the 2r weak bits after them, one string for each π; given
 c, t is ε-SV and independent of the outcomes, and of which chunks are failed as far as π goes.
 A history is the outcomes of every try, how far each discarded one was played, and which failed; its

@@ -1,7 +1,7 @@
 """What a run showed, and whether it is accepted: the two tests of Protocol I and the score.
 
 Test 1 bounds the rate of lost rounds, L ≤ δ; test 2 the rate of the starred event, S ≥ μ₁;
-the score test asks for the Σ log₂F on which the planned output rests (design 1, 4.2).  A failed
+the score test asks for the Σ log₂F on which the planned output rests (theory 1, 4.2).  A failed
 test is a result with reasons, not an exception.
 """
 

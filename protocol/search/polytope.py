@@ -4,7 +4,7 @@ A behaviour is P(x|u), shape (pairs, joint).  It is a no-signalling box if it is
 party's marginal does not depend on the other's setting: for KS-18, 81 + 432 linear equations for
 1296 non-negative numbers.  A linear programme whose data
 are invariant under a group of symmetries may be solved over boxes that are constant on its
-orbits (design 2): averaging a box over the group changes neither objective nor constraints.
+orbits (theory 2): averaging a box over the group changes neither objective nor constraints.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A code reads `bits_per_run` bits (first bit most significant) as a word and look
 setting pair.  An ε-Santha-Vazirani source chooses, for every bit and knowing all earlier ones,
 a probability between ½−ε and ½+ε; the extreme probabilities of a set of words over all such
 sources, and the extreme ratios ρ(u), follow from a recursion over the bit tree from the
-leaves (design 3, `sv_tree`).
+leaves (theory 3, `sv_tree`).
 """
 
 from __future__ import annotations

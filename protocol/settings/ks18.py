@@ -16,7 +16,7 @@ def product_code(
 def default_code(starred: int = STARRED_SETTING) -> SettingCode:
     """4 bits a party: words 0xxx are its starred setting, 1xxx the other eight in order.
 
-    u0 has probability ¼ under uniform bits, and every other pair at least (½−ε)⁸ (design 3).
+    u0 has probability ¼ under uniform bits, and every other pair at least (½−ε)⁸ (theory 3).
     """
 
     def words(own: int) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def plain_code(starred: int = STARRED_SETTING) -> SettingCode:
     return product_code("plain", words, words, starred)
 
 
-#: The setting pairs that a certificate at u0 = (1,3) needs to test: with (LP) of design 4.2,
+#: The setting pairs that a certificate at u0 = (1,3) needs to test: with (LP) of theory 4.2,
 #: s = 1/5 and a penalty c_u for each pair, Σ_u c_u is least (4) with c_u = 1/5 at the first two and
 #: 1/10 at the other 36.  Invariant under the symmetries that keep u0.  The paper's labels.
 _JOINT_TWICE = "11 33"

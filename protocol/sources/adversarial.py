@@ -15,7 +15,7 @@ class AdversarialSource(Endless):
     """An ε-SV source that leans every bit so that the starred setting pair comes up least often.
 
     It starves the certificate of credited runs: the bit-by-bit lean follows the recursion that
-    gives the least probability of u0 (design 3).  After the settings it keeps walking the same
+    gives the least probability of u0 (theory 3).  After the settings it keeps walking the same
     tree.
     """
 

@@ -2,7 +2,7 @@
 
 Every source hands out bits in order and declares nothing by itself: the ε of the
 Santha-Vazirani promise is an assumption of the run, and a simulated source leans by at most
-the ε it was built with (design 3).  A source never runs dry silently.
+the ε it was built with (theory 3).  A source never runs dry silently.
 
 The simulated sources draw one uniform number a bit from the generator they are given, so the
 same seed gives the same bits however the requests are cut.

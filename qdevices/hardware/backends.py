@@ -2,7 +2,7 @@
 
 Simulated backends, `aer` and the snapshots, answer by sampling the exact probabilities of the
 programme under the reported noise, run by run, which is what one shot a run of their noise model
-is (Aer's own streams overlap, design 7).  Anything else really executes one shot a run, in
+is (Aer's own streams overlap, theory 7).  Anything else really executes one shot a run, in
 run order.
 """
 

@@ -3,7 +3,7 @@
 The package is an extra, `ksamp[ibm]`, imported only when needed.  Credentials come from
 the provider's own configuration (`QiskitRuntimeService.save_account`), never from here.  Twirling
 and dynamical decoupling are switched off explicitly: they would change what the device is told,
-and a twirled sweep of one-shot rows runs more than one circuit a row (design 7).
+and a twirled sweep of one-shot rows runs more than one circuit a row (theory 7).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Known-answer circuits: do bits and parameters come back in the order in which they went in?
 
 Bit order differs between result types, and a simulator's parameter binding has silently ignored
-angles (design 7).  Three circuits with a certain answer run before anything else on a backend: an
+angles (theory 7).  Three circuits with a certain answer run before anything else on a backend: an
 asymmetric outcome, a controlled rotation with a free angle, and one whose rows and columns
 of parameters each leave their own trace.
 """
@@ -53,7 +53,7 @@ def known_answers(cut: Target) -> list[KnownAnswer]:
     control, target = next(iter(couplings.get_edges())) if couplings else (0, 1)
     controlled = _circuit("controlled_rotation")
     controlled.x(control)
-    # A controlled turn about X in rz and CNOT: Aer ignores the free angle of crx (design 7).
+    # A controlled turn about X in rz and CNOT: Aer ignores the free angle of crx (theory 7).
     angle = Parameter("angle")
     controlled.h(target)
     controlled.rz(angle / 2, target)

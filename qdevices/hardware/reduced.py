@@ -1,6 +1,6 @@
 """A processor's target cut to the qubits in use, and the noise that it reports there.
 
-A snapshot of 156 qubits makes a simulator slow although four are used (design 7).  Here the
+A snapshot of 156 qubits makes a simulator slow although four are used (theory 7).  Here the
 target is cut to the used qubits first; its errors are those that Aer derives from a target,
 depolarising and relaxation after each gate, readout confusion.  The noise of idle time and
 crosstalk is not reported by a target and not contained here.

@@ -1,7 +1,7 @@
 """Honest circuits: the shared pair, the nine measurements of a party, and the 81 setting pairs.
 
 Alice holds qubits 0 and 1, Bob 2 and 3; a party's ququart index is 2·(first qubit) + (second
-qubit).  |Ψ⟩ = ½Σ|ii⟩ is two Bell pairs, 0-2 and 1-3 (design 6).  A measured circuit has four
+qubit).  |Ψ⟩ = ½Σ|ii⟩ is two Bell pairs, 0-2 and 1-3 (theory 6).  A measured circuit has four
 classical bits whose integer value is the outcome 4x1+x2 directly: qubit k is measured into bit
 3−k.
 """

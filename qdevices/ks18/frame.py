@@ -1,7 +1,7 @@
 """The Clifford frame in which each of the nine bases costs exactly one entangling gate.
 
 (V⊗V*)|Ψ⟩ = |Ψ⟩ for every unitary V, so Alice may measure the rays V|v⟩ and Bob V*|v⟩ instead of
-|v⟩ at no cost (design 6).  Local gates are free, hence only the class of V modulo local gates on
+|v⟩ at no cost (theory 6).  Local gates are free, hence only the class of V modulo local gates on
 the left matters: two-qubit Cliffords have 20 such classes, and as exchanging the two qubits is a
 relabelling too, ten remain: the identity and exp(iπ/4·P⊗Q) for the nine pairs of Pauli matrices.
 Of these one has all 18 rays maximally entangled and all bases at one gate: P = Q = Y.

@@ -2,7 +2,7 @@
 
 Two parties each receive a setting 1..9 (a basis) and answer an outcome 1..4 (a ray of it).
 They lose when their rays are orthogonal.  Paper: Ramanathan et al., PRL 117, 230501 (2016),
-eqs 23-28; design 2.  Everything here is exact: ray components are integers and probabilities
+eqs 23-28; theory 2.  Everything here is exact: ray components are integers and probabilities
 are dyadic rationals.
 
 `KS18` is the game as data, with tables of shape (81, 16) indexed `[9*u1 + u2, 4*x1 + x2]`, 0-based;
@@ -67,7 +67,7 @@ BASES: NDArray[np.int64] = np.array(
 #: Setting pair and outcome pair of the paper's second test, u* = (1,2), x* = (1,3), as indices.
 PAPER_SETTING = 9 * 0 + 1
 PAPER_OUTCOME = 4 * 0 + 2
-#: Starred setting pair of the score certificate, u0 = (1,3) (design 4.2), as an index.
+#: Starred setting pair of the score certificate, u0 = (1,3) (theory 4.2), as an index.
 STARRED_SETTING = 9 * 0 + 2
 
 RAYS.setflags(write=False)
@@ -128,14 +128,14 @@ KS18 = Game(
 def starred_outcomes(setting: int = STARRED_SETTING) -> NDArray[np.bool_]:
     """X*, the outcomes of `setting` whose rays have squared overlap ¼, as a (16,) mask.
 
-    At u0 = (1,3) these are the eight outcomes of the event of design 4.2.
+    At u0 = (1,3) these are the eight outcomes of the event of theory 4.2.
     """
     mask: NDArray[np.bool_] = overlaps().reshape(KS18.shape)[setting] == 0.25
     return mask
 
 
 def starred_event() -> NDArray[np.bool_]:
-    """D of the second test in the eight-outcome form of design 4.2, an (81, 16) mask."""
+    """D of the second test in the eight-outcome form of theory 4.2, an (81, 16) mask."""
     event = np.zeros(KS18.shape, dtype=np.bool_)
     event[STARRED_SETTING] = starred_outcomes()
     return event

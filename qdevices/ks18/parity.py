@@ -4,7 +4,7 @@ Every basis of the game splits into two pairs of rays that a product observable 
 M⊗N = +1 on one pair, −1 on the other, each factor the identity or a one-qubit observable n·σ.
 If one factor is the identity the first step is the measurement of one qubit and costs no
 entangling gate; else it is a joint parity, one CNOT after both axes are turned to Z.  What is left
-is one qubit with a basis that may depend on the first bit (design 6).
+is one qubit with a basis that may depend on the first bit (theory 6).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Symmetries of the game: the 72 ray permutations, and with exchange of the parties 144.
 
-A symmetry permutes the 18 rays so that overlaps and bases are kept (design 2).  Each acts on the 81
+A symmetry permutes the 18 rays so that overlaps and bases are kept (theory 2).  Each acts on the 81
 setting pairs and on the 1296 entries of a table; linear programmes whose data are invariant may be
 solved over orbits (`protocol.certificate.groups`).
 """

@@ -100,7 +100,7 @@ def certificate():
 
 
 def test_the_square_certifies_nothing_at_any_pair():
-    """Design 2: at Bell value 0 some no-signalling box gives an outcome of every pair for sure."""
+    """Theory 2: at Bell value 0 some no-signalling box gives an outcome of every pair for sure."""
     polytope = full_polytope(PERES_MERMIN)
     bounds = np.tile([0.0, 1.0], (PERES_MERMIN.entries, 1))
     bounds[PERES_MERMIN.losing.ravel(), 1] = 0

@@ -301,7 +301,7 @@ def test_no_number_of_the_check_comes_near_to_wrapping():
 
 @pytest.mark.parametrize(("epsilon", "excess"), [(0.0, 1e-8), (0.05, 1e-3)])
 def test_the_closed_form_is_a_special_case(epsilon, excess):
-    """The table of design 4.2 passes the same exact check, all but untouched.
+    """The table of theory 4.2 passes the same exact check, all but untouched.
 
     Above ε = 0 it uses a ratio ρ(u) for every pair, the check one for all pairs with as many
     words, which costs what `excess` says.

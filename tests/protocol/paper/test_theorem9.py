@@ -1,4 +1,4 @@
-"""The paper's certificate made finite (design 4.1)."""
+"""The paper's certificate made finite (theory 4.1)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_the_best_plan_is_no_worse_than_the_closed_form(epsilon, white):
 
 
 def test_shipped_certificates_give_several_times_the_closed_form():
-    """The figures of design 4.4, with certificates that no run has to wait for."""
+    """The figures of theory 4.4, with certificates that no run has to wait for."""
     for white, factor in ((0.001, 3), (0.01, 5)):
         closed = closed_form_plan(1_000_000, 0.01, _noisy(white), default_code()).output_bits
         assert best_plan(Request(1_000_000, 0.01, _noisy(white))).output_bits >= factor * closed

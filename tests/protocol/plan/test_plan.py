@@ -1,4 +1,4 @@
-"""Plans: what is fixed before the run (design 4.4)."""
+"""Plans: what is fixed before the run (theory 4.4)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _SMALL = _plan(runs=100_000)
     ("epsilon", "white", "figure"),
     [(0.01, 0.001, 2600), (0.05, 0.001, 1100), (0.1, 0.0, 460), (0.01, 0.01, 930)],
 )
-def test_outputs_reach_the_figures_of_design_4_4(epsilon, white, figure):
-    """The design quotes the expected output; the plan promises it with completeness 0.99."""
+def test_outputs_reach_the_figures_of_theory_4_4(epsilon, white, figure):
+    """The theory quotes the expected output; the plan promises it with completeness 0.99."""
     assert _plan(epsilon=epsilon, white=white).output_bits > 0.85 * figure
 
 

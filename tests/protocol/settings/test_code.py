@@ -1,4 +1,4 @@
-"""Setting codes and what an ε-SV source can do to them (design 3)."""
+"""Setting codes and what an ε-SV source can do to them (theory 3)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_extremes_and_rho_agree_with_all_lean_patterns(words, epsilon):
 
 
 def _rho_by_bisection(code, setting, epsilon):
-    """The definition of design 3: largest value of ν(u*) − λν(u) is 0 at λ = ρ."""
+    """The definition of theory 3: largest value of ν(u*) − λν(u) is 0 at λ = ρ."""
     star = (code.table == code.starred).astype(float)
     other = (code.table == setting).astype(float)
     low, high = 0.0, 1e9

@@ -1,4 +1,4 @@
-"""The setting codes of the 18-ray game (design 3)."""
+"""The setting codes of the 18-ray game (theory 3)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_joint_code_selects_38_pairs_and_the_starred_one_with_six_bits():
 
 
 def test_the_pairs_of_the_joint_code_suffice_for_the_linear_inequality():
-    """(LP) of design 4.2 with its own penalty for each pair, Σ c_u = 4, by linear programme."""
+    """(LP) of theory 4.2 with its own penalty for each pair, Σ c_u = 4, by linear programme."""
     penalties = np.bincount(joint_code().table, minlength=81) / 10
     penalties[STARRED_SETTING] = 0
     assert penalties.sum() == pytest.approx(4)

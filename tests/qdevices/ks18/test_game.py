@@ -1,4 +1,4 @@
-"""Known answers of the game, each reached in a second way (design 2)."""
+"""Known answers of the game, each reached in a second way (theory 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The symmetry group of the game and its orbits (design 2)."""
+"""The symmetry group of the game and its orbits (theory 2)."""
 
 from __future__ import annotations
 
