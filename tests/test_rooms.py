@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 def test_imports_keep_the_order_of_the_rooms(name, monkeypatch, tmp_path, capsys):
     """The contracts hold; and they would not if a lower room imported a higher one."""
     api = pytest.importorskip("importlinter.cli")
+    # Its set-up of logging would silence all other loggers of the process.
+    monkeypatch.setattr("logging.config.dictConfig", lambda _: None)
     monkeypatch.chdir(ROOT)
     config = ConfigParser()
     config.read(ROOT / ".importlinter")
