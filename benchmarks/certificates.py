@@ -13,7 +13,7 @@ from _report import header, seconds
 
 from protocol.certificate.file import _proved as proved_cache
 from protocol.certificate.file import from_json, to_json
-from protocol.certificate.proof import FACTOR_BITS, verify
+from protocol.certificate.proof import FACTOR_BITS, check_proof
 from protocol.certificate.table import TableCertificate
 from protocol.plan.choose import best_plan, nearest_feasible
 from protocol.request import Request
@@ -54,7 +54,7 @@ def rates() -> None:
     for setting in (0, 1, 2):
         code, beta = default_code(setting), 1 << 10
         table, proof = prove_tight(best_table(code, 0.0, KS18.honest, beta, FINAL_GRID), FINAL_GRID)
-        verify(table, proof)
+        check_proof(table, proof)
         settings = code.probabilities()
         logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
         score = float((settings[:, None] * KS18.honest * logs).sum())

@@ -20,7 +20,7 @@ from _report import header
 from protocol.certificate.file import read
 from protocol.certificate.proof import MOST_BETA, MOST_POINTS, most_cases
 from protocol.errors import InputError
-from protocol.settings.code import MAX_BITS_PER_RUN, SettingCode
+from protocol.settings.code import MOST_BITS_PER_RUN, SettingCode
 from qdevices.ks18.game import KS18, STARRED_SETTING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -47,7 +47,7 @@ FILES = 10
 def slow() -> None:
     """The most work that a file can ask for: 2^16 words, 64 points, no symmetry, all to be read."""
     rng = np.random.default_rng(SEED)
-    words = tuple(rng.integers(0, KS18.n_pairs, 1 << MAX_BITS_PER_RUN).tolist())
+    words = tuple(rng.integers(0, KS18.n_pairs, 1 << MOST_BITS_PER_RUN).tolist())
     code = SettingCode("slow", (STARRED_SETTING, *words[1:]), STARRED_SETTING, KS18)
     factors = rng.integers(0, ONE, (KS18.n_pairs, 16))
     grid = (*range(1, 2 * MOST_POINTS - 2, 2), 1024)

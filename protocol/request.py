@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from protocol.data.recorded import MOST_RUNS as MOST_RUNS
 from protocol.documents.fields import digest
 from protocol.documents.format import FIRST_GAME
 from protocol.errors import InputError
@@ -22,8 +23,6 @@ from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.game import GAMES, Game
 
-#: Most runs of a plan.
-MOST_RUNS = 10**9
 #: Ways to choose a certificate, beside the name of a kind and a certificate itself.
 BEST, OPTIMISED = "best", "optimised"
 #: How far a behaviour's rows may be from normalised.

@@ -357,7 +357,7 @@ def tested_objective(table: Table) -> NDArray[np.int64]:
     return np.asarray(objective.astype(np.int64))
 
 
-def verify(table: Table, proof: Proof) -> None:
+def check_proof(table: Table, proof: Proof) -> None:
     """Check exactly that `proof` shows `table` to be a score certificate.
 
     Raises:

@@ -29,8 +29,8 @@ from protocol.certificate.proof import (
     Proof,
     ProofError,
     Table,
+    check_proof,
     most_cases,
-    verify,
 )
 from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import Fields, printable
@@ -71,7 +71,7 @@ class TableCertificate(ScoreCertificate):
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "about", MappingProxyType(_checked_notes(self.about)))
-        verify(self.table, self.proof)
+        check_proof(self.table, self.proof)
         put(self, "code", self.table.code)
         put(self, "epsilon", self.table.epsilon)
         put(self, "beta", self.table.beta / 2**BETA_BITS)

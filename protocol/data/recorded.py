@@ -14,7 +14,7 @@ import math
 import os
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from protocol.data.provenance import Provenance
 from protocol.documents.fields import printable
 from protocol.documents.files import open_regular
 from protocol.errors import InputError
+from protocol.progress import Progress
 from qdevices.game import Game
 
 
@@ -58,7 +59,6 @@ _MOST_LINE = 1 << 16
 _MOST_HEADER = 10_000
 #: As many as a plan may have.
 MOST_RUNS = 10**9
-Progress = Callable[[str, int, int], None]
 Runs = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 

@@ -29,7 +29,7 @@ from protocol.extract.words import (
 
 Kind = Literal["all-one", "trinomial"]
 #: Above the 10⁸ coefficients that the products are made for; factors are found up to here.
-MAX_DEGREE = 2**33
+MOST_DEGREE = 2**33
 
 #: Irreducible trinomials t^r+t^k+1 as {r: k}, all of Mersenne-prime degree.  The tests check them
 #: up to 4423, `benchmarks/check_trinomials.py` any of them.  Up to 4423 from Zierler, Inf. Control
@@ -116,7 +116,7 @@ class Field:
         if self.kind == "all-one":
             good = (
                 self.middle == 0
-                and self.degree <= MAX_DEGREE  # above, finding factors would take for ever
+                and self.degree <= MOST_DEGREE  # above, finding factors would take for ever
                 and is_artin_prime(self.degree + 1)
             )
         else:
@@ -193,8 +193,8 @@ class Field:
         """
         entries = Fields(data, "the extractor's field")
         kind = cast(Kind, entries.choice("kind", "all-one", "trinomial"))
-        degree = entries.integer("degree", 1, MAX_DEGREE)
-        middle = entries.integer("middle", 0, MAX_DEGREE)
+        degree = entries.integer("degree", 1, MOST_DEGREE)
+        middle = entries.integer("middle", 0, MOST_DEGREE)
         entries.done()
         return cls(kind, degree, middle)
 
@@ -220,8 +220,8 @@ def smallest_field(bits: int) -> Field:
     Raises:
         InputError: `bits` outside 1..2³³.
     """
-    if not 1 <= bits <= MAX_DEGREE:
-        raise InputError(f"a field of {bits} bits is asked for, expected 1..{MAX_DEGREE}")
+    if not 1 <= bits <= MOST_DEGREE:
+        raise InputError(f"a field of {bits} bits is asked for, expected 1..{MOST_DEGREE}")
     degree = next_all_one(bits)
     larger = [r for r in TRINOMIALS if r >= bits]
     if larger and min(larger) <= degree:
@@ -240,7 +240,7 @@ def next_all_one(bits: int, step: int = 1) -> int:
 
 
 def _nearest_text(degree: int) -> str:
-    degree = min(degree, MAX_DEGREE)
+    degree = min(degree, MOST_DEGREE)
     names = [f"{next_all_one(degree)}"]
     if below := next_all_one(degree, -1):
         names.insert(0, f"{below}")

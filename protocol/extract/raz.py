@@ -51,7 +51,7 @@ from protocol.extract.words import (
     unpack,
 )
 
-MAX_LEVELS = 62
+MOST_LEVELS = 62
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Raz(Extractor):
         check_min_entropy("source 2", self.min_entropy2, self.length2)
         if self.strong not in ("source1", "source2"):
             raise InputError(f"strong in {self.strong!r}, expected 'source1' or 'source2'")
-        if not 1 <= self.levels <= MAX_LEVELS:
-            raise InputError(f"l = {self.levels} is outside 1..{MAX_LEVELS}")
+        if not 1 <= self.levels <= MOST_LEVELS:
+            raise InputError(f"l = {self.levels} is outside 1..{MOST_LEVELS}")
         check_claim(
             self.log2_error,
             log2_error(
@@ -146,7 +146,7 @@ class Raz(Extractor):
             min_entropy2=entries.number("min_entropy2", -MOST_BITS, MOST_BITS),
             output_bits=entries.integer("output_bits", -MOST_BITS, MOST_BITS),
             log2_error=entries.number("log2_error"),
-            moment=entries.integer("moment", 0, 1 << MAX_LEVELS),
+            moment=entries.integer("moment", 0, 1 << MOST_LEVELS),
             levels=entries.integer("levels", -MOST_BITS, MOST_BITS),
             strong=cast(Strong, entries.choice("strong", "source1", "source2")),
         )

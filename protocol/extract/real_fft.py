@@ -32,7 +32,7 @@ from protocol.errors import InputError
 from protocol.extract.words import WORD, Words, pack, unpack
 
 _EPSILON = 2.0**-53
-MAX_BITS = 10**9
+MOST_LENGTH = 10**9
 #: Largest distance to a whole number that is taken for rounding; it must be below 1/2.
 _TOLERANCE = 1 / 8
 #: Below this transform length a second thread costs more than it saves.
@@ -59,8 +59,8 @@ def multiply(a: Words, b: Words) -> Words:
         ArithmeticError: this machine's transform rounds worse than its bound; never seen.
     """
     length = WORD * (len(a) + len(b))
-    if length > MAX_BITS:
-        raise InputError(f"a product of {length} coefficients is above the limit {MAX_BITS}")
+    if length > MOST_LENGTH:
+        raise InputError(f"a product of {length} coefficients is above the limit {MOST_LENGTH}")
     points = 1 << (length - 1).bit_length()
     assert rounding_bound(WORD * len(a), WORD * len(b), points) < _TOLERANCE
     if a is b:

@@ -1,8 +1,8 @@
 """Find a proof for a given score table: one small linear programme per case, then whole numbers.
 
-Nothing here is trusted: `proof.verify` checks the result exactly.  In a case [lo, hi] the convex
-terms are replaced by their chords, which gives the linear programme whose dual is the bound (B) of
-`protocol.certificate.proof`.
+Nothing here is trusted: `proof.check_proof` checks the result exactly.  In a case [lo, hi] the
+convex terms are replaced by their chords, which gives the linear programme whose dual is the bound
+(B) of `protocol.certificate.proof`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def chord_box(table: Table, case: Case) -> tuple[float, NDArray[np.float64], NDA
 
 
 def prove(table: Table, grid: tuple[int, ...]) -> Proof:
-    """Potentials for every case; whether they prove the table `proof.verify` says.
+    """Potentials for every case; whether they prove the table `proof.check_proof` says.
 
     Raises:
         ProofError: a malformed grid.

@@ -25,7 +25,7 @@ from protocol.settings.sv_tree import StarTree, check_epsilon, sv_maximum, sv_ra
 from qdevices.game import Game
 
 #: A code of so many bits is checked in a few seconds, whatever its words and ε are.
-MAX_BITS_PER_RUN = 16
+MOST_BITS_PER_RUN = 16
 #: Longest name of a code.
 MOST_NAME = 64
 #: How much ρ is widened for rounding, and how much further if the exact check asks for it.
@@ -73,10 +73,10 @@ class SettingCode:
                 "expected a Game"
             )
         count = len(self.words)
-        if count < 2 or count & (count - 1) or count > 2**MAX_BITS_PER_RUN:
+        if count < 2 or count & (count - 1) or count > 2**MOST_BITS_PER_RUN:
             raise InputError(
                 f"setting code {self.name!r} has {count} words, expected a power of two from 2 "
-                f"to 2**{MAX_BITS_PER_RUN}"
+                f"to 2**{MOST_BITS_PER_RUN}"
             )
         for word, setting in enumerate(self.words):
             if type(setting) is not int or not 0 <= setting < self.game.n_pairs:
@@ -170,7 +170,7 @@ class SettingCode:
         fields = Fields(data, "the setting code")
         most = game.n_pairs - 1
         name, starred = fields.text("name", MOST_NAME), fields.integer("starred", 0, most)
-        text = fields.text("words", 3 << MAX_BITS_PER_RUN)
+        text = fields.text("words", 3 << MOST_BITS_PER_RUN)
         fields.done()
         words = tuple(read_numbers(text, "setting code's words", 0, most))
         return cls(name, words, starred, game)

@@ -22,7 +22,7 @@ from protocol.errors import InputError
 
 FORMAT = Format("ksamp-used-bits", "note", about_game=False)
 _MOST_BYTES = 4096
-MOST_BITS = 1 << 62
+MOST_POSITION = 1 << 62
 
 
 def used_file(path: Path) -> Path:
@@ -42,7 +42,7 @@ def used_bits(path: Path) -> int:
         return 0
     try:
         entries = _content(read_json(note, "note", most=_MOST_BYTES))
-        used = entries.integer("used_bits", 0, MOST_BITS)
+        used = entries.integer("used_bits", 0, MOST_POSITION)
         entries.done()
     except InputError as error:
         raise InputError(f"{str(note)!r} does not say how many bits are used: {error}") from None
@@ -103,7 +103,7 @@ def check_offset(offset: int) -> None:
     Raises:
         InputError: it cannot.
     """
-    if type(offset) is not int or offset > MOST_BITS:
+    if type(offset) is not int or offset > MOST_POSITION:
         raise InputError(f"source offset {offset!r:.60}, expected a whole number")
     if offset < 0:
         raise InputError(f"source offset {offset} is negative, expected 0 or more")
@@ -115,7 +115,7 @@ def _start(path: Path, count: int, least: int, exactly: int | None, available: i
             f"source file {str(path)!r} lies in a run folder, whose bits are used; expected fresh "
             "bits of the source"
         )
-    if type(count) is not int or count > MOST_BITS:
+    if type(count) is not int or count > MOST_POSITION:
         raise InputError(f"number of bits {count!r:.60}, expected a whole number")
     if count < 0:
         raise InputError(f"{count} bits asked for, expected 0 or more")

@@ -29,9 +29,9 @@ from protocol.certificate.proof import (
     Table,
     case_values,
     cases,
+    check_proof,
     setting_weights,
     table_group,
-    verify,
 )
 from protocol.certificate.table import TableCertificate
 from protocol.data.provenance import Provenance
@@ -329,14 +329,14 @@ def _free_proof(table, grid):
 @EACH
 def test_a_table_without_credit_is_proved_and_one_with_credit_refuted(game):
     table = _flat_table(game)
-    verify(table, _free_proof(table, SEARCH_GRID))
-    verify(table, prove(table, SEARCH_GRID))
+    check_proof(table, _free_proof(table, SEARCH_GRID))
+    check_proof(table, prove(table, SEARCH_GRID))
     factors = table.factors.copy()
     factors[0] += ONE // 64
     credited = replace(table, factors=factors)
     for proof in (prove(credited, SEARCH_GRID), _free_proof(credited, SEARCH_GRID)):
         with pytest.raises(ProofError, match="may exceed 1"):
-            verify(credited, proof)
+            check_proof(credited, proof)
 
 
 def test_no_credit_at_all_can_be_proved_for_the_square():
@@ -357,10 +357,10 @@ def test_nothing_can_be_optimised_where_nothing_can_be_certified(game):
 def test_what_is_of_another_game_does_not_fit():
     table = _flat_table(UNEQUAL)
     with pytest.raises(ProofError, match=r"the proof is for game Game\('peres-mermin'"):
-        verify(table, _free_proof(_flat_table(PERES_MERMIN), SEARCH_GRID))
+        check_proof(table, _free_proof(_flat_table(PERES_MERMIN), SEARCH_GRID))
     same_shape = Game("twin", UNEQUAL.settings, UNEQUAL.outcomes, UNEQUAL.losing, UNEQUAL.honest)
     with pytest.raises(ProofError, match=r"the proof is for game Game\('twin'"):
-        verify(table, _free_proof(_flat_table(same_shape), SEARCH_GRID))
+        check_proof(table, _free_proof(_flat_table(same_shape), SEARCH_GRID))
     with pytest.raises(ProofError, match=r"factors have shape \(6, 6\), expected \(9, 16\)"):
         _flat_table(PERES_MERMIN, factors=table.factors)
     own = _free_proof(table, SEARCH_GRID)
@@ -439,7 +439,7 @@ def test_a_proof_whose_sums_do_not_vanish_proves_nothing(slot, seed):
     place = int(np.random.default_rng(seed).integers(n_slots(UNEQUAL)))
     potentials[slot % len(potentials), place] += 1
     with pytest.raises(ProofError, match="do not sum to zero"):
-        verify(table, replace(own, potentials=potentials))
+        check_proof(table, replace(own, potentials=potentials))
 
 
 def test_no_box_and_no_source_breaks_the_toys_certificate(certificate):

@@ -29,9 +29,9 @@ from protocol.certificate.proof import (
     ProofError,
     Table,
     cases,
+    check_proof,
     setting_weights,
     table_group,
-    verify,
 )
 from protocol.certificate.shipped import _read
 from protocol.certificate.table import TableCertificate, _pack
@@ -98,7 +98,7 @@ class Hostile:
             InputError, ProofError: it is refused, in one line.
         """
         table = Table(self.code, self.epsilon, self.beta, self.factors)
-        verify(table, Proof(self.grid, self.potentials, self.alpha, KS18))
+        check_proof(table, Proof(self.grid, self.potentials, self.alpha, KS18))
 
     def to_json(self) -> dict[str, Any]:
         """The content of its file, with a digest to match."""

@@ -23,10 +23,10 @@ from protocol.certificate.proof import (
     Table,
     case_values,
     cases,
+    check_proof,
     power_up,
     setting_weights,
     table_group,
-    verify,
 )
 from protocol.errors import InputError
 from protocol.search.prove import chord_box, prove, prove_tight
@@ -91,7 +91,7 @@ def test_every_point_of_the_simplex_is_in_a_case_up_to_symmetry(proved, grid):
 
 def test_a_proved_table_is_verified_and_tight(proved):
     table, proof = proved
-    verify(table, proof)
+    check_proof(table, proof)
     assert -1e-8 < max(case_values(table, proof)) / 2**BITS <= 0
 
 
@@ -180,10 +180,10 @@ def test_a_table_that_is_wrong_by_a_millionth_is_refused(proved):
         factors[table.code.starred, outcome] += wrong
         broken = replace(table, factors=factors)
         with pytest.raises(ProofError):
-            verify(broken, proof)
+            check_proof(broken, proof)
         # Not even the best proof of the broken table holds.
         with pytest.raises(ProofError, match="may exceed 1"):
-            verify(broken, prove(broken, proof.grid))
+            check_proof(broken, prove(broken, proof.grid))
 
 
 def test_a_penalty_forgotten_is_refused(proved):
@@ -192,14 +192,14 @@ def test_a_penalty_forgotten_is_refused(proved):
     tested = np.flatnonzero((factors < 1 << FACTOR_BITS).any(axis=1))
     factors[tested[tested != table.code.starred]] = 1 << FACTOR_BITS
     with pytest.raises(ProofError, match="may exceed 1"):
-        verify(replace(table, factors=factors), prove(replace(table, factors=factors), GRID))
+        check_proof(replace(table, factors=factors), prove(replace(table, factors=factors), GRID))
 
 
 def test_a_weaker_source_or_another_code_is_refused(proved):
     table, proof = proved
     for changed in (replace(table, epsilon=0.06), replace(table, code=default_code())):
         with pytest.raises(ProofError):
-            verify(changed, proof)
+            check_proof(changed, proof)
 
 
 def test_malformed_tables_and_proofs_are_refused_with_the_reason(proved):
@@ -239,9 +239,9 @@ def test_malformed_tables_and_proofs_are_refused_with_the_reason(proved):
     shifted = proof.potentials.copy()
     shifted[0, 0] += 1
     with pytest.raises(ProofError, match="case 0 do not sum to zero"):
-        verify(table, replace(proof, potentials=shifted))
+        check_proof(table, replace(proof, potentials=shifted))
     with pytest.raises(ProofError, match="the table needs"):
-        verify(table, replace(proof, potentials=proof.potentials[1:], alpha=proof.alpha[1:]))
+        check_proof(table, replace(proof, potentials=proof.potentials[1:], alpha=proof.alpha[1:]))
     least = np.full_like(proof.alpha, -(2**63))
     for change, message in [
         ({"alpha": proof.alpha + (1 << 60)}, "too large"),
@@ -312,7 +312,7 @@ def test_the_closed_form_is_a_special_case(epsilon, excess):
     given_table = Table(code, epsilon, beta, factors)
     assert max(case_values(given_table, prove(given_table, GRID))) / 2**BITS < excess
     table, proof = prove_tight(given_table, GRID)
-    verify(table, proof)
+    check_proof(table, proof)
     lowered = (factors - table.factors)[code.starred].max() / 2**FACTOR_BITS
     assert lowered <= 2 * excess
 

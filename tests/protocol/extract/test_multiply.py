@@ -93,7 +93,7 @@ def test_the_rounding_of_the_worst_case_stays_below_its_bound():
     deviation = np.abs(computed - exact).max()
     bound = real_fft.rounding_bound(bits, bits, points)
     assert 0 < deviation < bound < 1e-4
-    half = real_fft.MAX_BITS // 2
+    half = real_fft.MOST_LENGTH // 2
     assert real_fft.rounding_bound(half, half, 2**30) < 1e-4  # the largest product allowed
 
 
@@ -106,7 +106,7 @@ def test_a_transform_that_rounds_too_badly_is_noticed():
 
 
 def test_a_product_above_the_limit_of_the_bound_is_refused(monkeypatch):
-    monkeypatch.setattr(real_fft, "MAX_BITS", 127)
+    monkeypatch.setattr(real_fft, "MOST_LENGTH", 127)
     with pytest.raises(InputError, match="a product of 128 coefficients is above the limit 127"):
         real_fft.multiply(np.ones(1, np.uint64), np.ones(1, np.uint64))
 

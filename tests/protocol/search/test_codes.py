@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocol.certificate.groups import keeping_parties, orbits, setting_permutations, stabiliser
-from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, verify
+from protocol.certificate.proof import BETA_BITS, FACTOR_BITS, check_proof
 from protocol.certificate.worth import estimated_output
 from protocol.request import Request
 from protocol.search.code_program import best_shares, symmetrised
@@ -147,7 +147,7 @@ def test_the_best_of_several_codes_is_kept_and_proved():
         rates[code.name] = alone.merit
     found = optimise_codes(Request(None, 0.1, behaviour), codes, grid=SEARCH_GRID)
     assert found is not None
-    verify(found.table, found.proof)
+    check_proof(found.table, found.proof)
     assert found.merit == max(rates.values())
     assert rates[found.table.code.name] == found.merit
     noise = _behaviour(0.6)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from protocol.certificate.proof import FACTOR_BITS, case_values, verify
+from protocol.certificate.proof import FACTOR_BITS, case_values, check_proof
 from protocol.certificate.table import TableCertificate
 from protocol.errors import InputError
 from protocol.plan.choose import best_plan
@@ -30,7 +30,7 @@ from tests.protocol.plans import closed_form_plan, plan_for
 def _rate(code, epsilon, behaviour, beta, grid=(256, 512, 1024)):
     """Proved score per starred run over β, in bits."""
     table, proof = prove_tight(best_table(code, epsilon, behaviour, beta, grid), grid)
-    verify(table, proof)
+    check_proof(table, proof)
     settings = code.probabilities()
     logs = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
     score = (settings[:, None] * behaviour * logs).sum()
