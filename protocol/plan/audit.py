@@ -8,7 +8,7 @@ error follows from its parameters was checked when those were built.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +16,15 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.errors import InputError
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
+from protocol.plan.promise import Promise
 from protocol.request import MOST_RUNS, check_covered, check_demands
 from protocol.settings.sv_tree import check_epsilon
-
-if TYPE_CHECKING:
-    from protocol.plan.plan import Plan
 
 #: Relative difference that the floating point of another machine may make.
 ROUNDING = 1e-9
 
 
-def check_plan(plan: Plan) -> dict[str, int | float]:
+def check_plan(plan: Promise) -> dict[str, int | float]:
     """Check a plan, and return its numbers as plain ones.
 
     Returns:
@@ -60,7 +58,7 @@ def check_plan(plan: Plan) -> dict[str, int | float]:
     return numbers
 
 
-def _numbers(plan: Plan) -> dict[str, int | float]:
+def _numbers(plan: Promise) -> dict[str, int | float]:
     runs = _whole("runs", plan.runs, 1, MOST_RUNS)
     most = plan.code.game.outcome_bits * runs
     return {
@@ -99,7 +97,7 @@ def _real(name: str, value: Any, least: float, most: float) -> float:
     return float(value) + 0.0
 
 
-def _check_extractor(plan: Plan, extractor: Extractor, given: float, room: float) -> None:
+def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: float) -> None:
     """Check that the plan's extractor gives its output from `given` bits, but for rounding."""
     bits1 = extractor.source1_bits_for(extractor.length2)
     for name, found, expected in (

@@ -1,12 +1,4 @@
-"""The plan: everything that is fixed before the run, as data that checks itself.
-
-Soundness 2^−σ splits as in theory 4.4:
-
-    d_c·p(ACC) ≤ 2^m·(2ξ + 2ε')  with  ξ = ε' = 2^−(m+σ+2),
-
-ξ the extractor's error at the min-entropy that the score threshold guarantees, except with
-probability ε'.  The device's behaviour and fair bits are assumed only for completeness.
-"""
+"""The plan: everything that is fixed before the run, as data that audits itself."""
 
 from __future__ import annotations
 
@@ -17,66 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import digest
-from protocol.extract.extractor import Extractor
 from protocol.paper.theorem9 import Theorem9, for_one_bit, second_event
 from protocol.plan.audit import check_plan
-from protocol.settings.code import SettingCode
+from protocol.plan.promise import Promise
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a run commits itself to before the device is touched.
-
-    Attributes:
-        runs: n.
-        epsilon: ε of the source, for settings and extractor alike.
-        soundness: σ; output and ideal output differ by at most 2^−σ.
-        completeness: probability that a device as expected is accepted, at least.
-        certificate: the score table with its setting code and β.
-        losing_limit: test 1 accepts up to this many lost rounds; δ = losing_limit/n.
-        event_least: test 2 accepts from this many rounds in the event on; μ₁ = event_least/n.
-        score_least: the score test accepts from this Σ log₂F on, bits.
-        capacity: outcomes at u0 for which the extractor has room.
-        output_bits: m; 0 when nothing can be certified.
-        min_entropy_bits: min-entropy guaranteed at `score_least`, except with probability ε'.
-        extractor: the extractor's parameters; None when nothing can be certified.
-        expected_losing, expected_event, expected_score: means of L, S and Σ log₂F.
-        expected_paper_event: mean of S for the paper's own (u*, x*).
-        reason: why nothing can be certified; None otherwise.
+class Plan(Promise):
+    """What a run commits itself to before the device is touched: a promise that was audited.
 
     Raises:
         InputError: a value out of range, or an output that does not follow from the thresholds at
             this soundness; also from `dataclasses.replace`.
     """
 
-    runs: int
-    epsilon: float
-    soundness: float
-    completeness: float
-    certificate: ScoreCertificate
-    losing_limit: int
-    event_least: int
-    score_least: float
-    capacity: int
-    output_bits: int
-    min_entropy_bits: float
-    extractor: Extractor | None
-    expected_losing: float
-    expected_event: float
-    expected_score: float
-    expected_paper_event: float
-    reason: str | None
-
     def __post_init__(self) -> None:
         for name, value in check_plan(self).items():
             object.__setattr__(self, name, value)
-
-    @property
-    def code(self) -> SettingCode:
-        """The setting code."""
-        return self.certificate.code
 
     @property
     def delta(self) -> float:
@@ -92,22 +42,6 @@ class Plan:
     def event(self) -> NDArray[np.bool_]:
         """D of test 2: the outcomes at u0 that the certificate credits, a (pairs, joint) mask."""
         return self.certificate.credited_event()
-
-    @property
-    def log2_failure(self) -> float:
-        """log₂ ε', the failure probability of the min-entropy bound."""
-        return -(self.output_bits + self.soundness + 2)
-
-    @property
-    def soundness_log2(self) -> float | None:
-        """log₂ of the bound 2^m(2ξ+2ε') at the planned numbers; None without output."""
-        if self.extractor is None:
-            return None
-        return (
-            self.output_bits
-            + 1
-            + float(np.logaddexp2(self.extractor.log2_error, self.log2_failure))
-        )
 
     @property
     def theorem9(self) -> Theorem9:
