@@ -16,11 +16,11 @@ from functools import partial
 import numpy as np
 from _report import header
 
-from protocol.errors import InputError
 from protocol.extract import Source1, dodis, raz_bounds, smallest_field
 from protocol.extract.dodis import Dodis
 from protocol.extract.extractor import Extractor, Strong
 from protocol.extract.raz import Raz
+from qdevices.errors import InputError
 
 STRONG: tuple[Strong, ...] = ("source1", "source2")
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.38)

@@ -19,8 +19,8 @@ from _report import header
 
 from protocol.certificate.file import read
 from protocol.certificate.proof import MOST_BETA, MOST_POINTS, most_cases
-from protocol.errors import InputError
 from protocol.settings.code import MOST_BITS_PER_RUN, SettingCode
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, STARRED_SETTING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

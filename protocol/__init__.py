@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from protocol.data.provenance import Provenance
     from protocol.data.recorded import Recorded
     from protocol.diagnose.signs import diagnose as diagnose_runs
-    from protocol.errors import InputError, KsampError
     from protocol.extract.extractor import Extractor
     from protocol.extract.kinds import EXTRACTORS
     from protocol.plan.choose import best_plan, nearest_feasible
@@ -53,14 +52,15 @@ if TYPE_CHECKING:
     from protocol.settings.code import SettingCode
     from protocol.sources.kinds import SOURCES, open_source
     from protocol.sources.source import Source
+    from qdevices.errors import InputError, KsampError
 
 #: Where each public name is, "module" or "module:name there".
 _PLACES = {
     "EXTRACTORS": "protocol.extract.kinds",
     "Extractor": "protocol.extract.extractor",
-    "InputError": "protocol.errors",
+    "InputError": "qdevices.errors",
     "KINDS": "protocol.certificate.kinds",
-    "KsampError": "protocol.errors",
+    "KsampError": "qdevices.errors",
     "PROVIDERS": "protocol.providers.kinds",
     "Plan": "protocol.plan.plan",
     "Provenance": "protocol.data.provenance",

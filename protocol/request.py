@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from protocol.data.recorded import MOST_RUNS as MOST_RUNS
 from protocol.documents.fields import digest
 from protocol.documents.format import FIRST_GAME
-from protocol.errors import InputError
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import InputError
 from qdevices.game import GAMES, Game
 
 #: Ways to choose a certificate, beside the name of a kind and a certificate itself.

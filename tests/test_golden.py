@@ -11,9 +11,9 @@ import pytest
 
 from protocol.certificate.file import read as read_certificate
 from protocol.documents.fields import digest
-from protocol.errors import InputError
 from protocol.run.folder import read_run
 from protocol.run.record import read_planned
+from qdevices.errors import InputError
 from tests.extras import needs
 
 GOLDEN = Path(__file__).parent / "golden"

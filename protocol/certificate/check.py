@@ -10,7 +10,7 @@ import numpy as np
 from protocol.certificate.file import from_json, to_json
 from protocol.certificate.kinds import KINDS
 from protocol.certificate.score import ScoreCertificate
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 
 def check_certificate(certificate: ScoreCertificate) -> None:

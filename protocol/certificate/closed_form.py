@@ -34,11 +34,11 @@ from numpy.typing import NDArray
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.worth import estimated_output
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
 from protocol.request import Request
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
 

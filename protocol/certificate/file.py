@@ -16,7 +16,7 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import Fields, canonical, parse_json, printable
 from protocol.documents.files import read_json
 from protocol.documents.format import FIRST_GAME, Format
-from protocol.errors import InputError
+from qdevices.errors import InputError
 from qdevices.game import GAMES
 
 FORMAT = Format("ksamp-certificate", "certificate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.certificate.score import ScoreCertificate
-from protocol.registry import Registry
+from qdevices.registry import Registry
 
 KINDS: Registry[type[ScoreCertificate]] = Registry(
     "certificate kind",

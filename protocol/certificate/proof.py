@@ -48,9 +48,9 @@ from numpy.typing import NDArray
 from protocol.certificate.groups import Group, invariance_group
 from protocol.certificate.potentials import n_slots, reduced_costs, slots, sums
 from protocol.documents.fields import printable
-from protocol.errors import KsampError
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import KsampError
 from qdevices.game import Game
 
 #: F is a multiple of 2^−40, the grid of 2^−10, β of 2^−20, everything else of 2^−50.

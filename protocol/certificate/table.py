@@ -35,9 +35,9 @@ from protocol.certificate.proof import (
 from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
-from protocol.errors import InputError
 from protocol.request import Request, same_code
 from protocol.settings.code import SettingCode
+from qdevices.errors import InputError
 from qdevices.game import Game
 
 #: Notes on how a certificate was found.

@@ -14,7 +14,7 @@ import click
 
 from protocol._version import __version__
 from protocol.documents.fields import printable
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 # name -> (module that defines `command`, one-line help); the help stands here so that
 # `ksamp --help` imports nothing heavy.

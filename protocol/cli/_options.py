@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from protocol.certificate import file as certificates
 from protocol.certificate.score import ScoreCertificate
-from protocol.errors import InputError
 from protocol.plan.choose import choices
 from protocol.request import Request, check_demands
 from protocol.settings.ks18 import CODES
 from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import SOURCES, source_forms
+from qdevices.errors import InputError
 from qdevices.noise import describe_terms
 
 F = TypeVar("F", bound=Callable[..., Any])

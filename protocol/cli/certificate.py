@@ -17,12 +17,12 @@ from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
 from protocol.documents.fields import printable
 from protocol.documents.files import check_new
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request, check_count, check_demands
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import CANDIDATE_CODES, CODES, default_code, plain_code
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, STARRED_SETTING
 from qdevices.laboratory import expected_behaviour
 

@@ -15,7 +15,6 @@ from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL, plan_text, show
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded, load_csv
-from protocol.errors import InputError
 from protocol.jobs.ledger import check_finished
 from protocol.plan.choose import choices
 from protocol.plan.plan import Plan
@@ -24,6 +23,7 @@ from protocol.run.finish import check_faithful
 from protocol.run.record import read_planned
 from protocol.run.replay import certify, check_recorded
 from protocol.sources.file import open_file
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from qdevices.laboratory import expected_behaviour
 

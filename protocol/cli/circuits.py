@@ -9,8 +9,8 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._planning import plan_for
-from protocol.errors import InputError
 from protocol.plan.plan import Plan
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
 

@@ -9,8 +9,8 @@ import click
 from protocol.cli import _options as options
 from protocol.data.recorded import Runs, load_csv
 from protocol.diagnose.signs import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
-from protocol.errors import InputError
 from protocol.run import folder as run_folder
+from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.game import KS18
 

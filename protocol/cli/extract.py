@@ -14,11 +14,11 @@ import numpy as np
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.documents.files import PRIVATE, check_new, open_regular, write_file
-from protocol.errors import InputError
 from protocol.extract.bounds import InsufficientError, Source1
 from protocol.extract.extractor import Extractor, Strong
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.extract.words import PackedBits
+from qdevices.errors import InputError
 
 
 class ErrorBound(click.ParamType):  # type: ignore[type-arg,unused-ignore]

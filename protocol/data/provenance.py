@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from protocol.documents.fields import MOST_TEXT, Fields, printable
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: How runs were played, as far as we know.  "run": one by one as the protocol has it; "grouped":
 #: sorted by setting in every chunk; "recorded": as the user's own record has them, whose order is

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from protocol.data.provenance import Provenance
 from protocol.documents.fields import printable
 from protocol.documents.files import open_regular
-from protocol.errors import InputError
 from protocol.progress import Progress
+from qdevices.errors import InputError
 from qdevices.game import Game
 
 

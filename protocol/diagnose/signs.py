@@ -42,7 +42,7 @@ from protocol.diagnose.exact_tables import (
     homogeneity,
     newcombe,
 )
-from protocol.errors import InputError
+from qdevices.errors import InputError
 from qdevices.game import PARTIES, Game
 
 STRETCHES = 8

@@ -18,7 +18,7 @@ from typing import Any
 from protocol.documents.fields import Fields, printable
 from protocol.documents.files import MissingError, create_private, open_regular
 from protocol.documents.format import FIRST_GAME, Format
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 Row = tuple[Any, ...]
 #: Statements that make tables; one of them is `ABOUT`.

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: Longest text entry that a document may hold, unless a reader says otherwise.
 MOST_TEXT = 4096

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from protocol.documents.fields import parse_json, printable
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: Largest JSON document that is read; a run's record with its certificate has about 50 kB.
 MOST_JSON_BYTES = 1 << 25

@@ -19,7 +19,7 @@ from typing import Any
 
 from protocol.documents.fields import Fields, digest, printable
 from protocol.documents.files import MOST_JSON_BYTES, read_json, write_file
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: The game of documents that do not name one.
 FIRST_GAME = "ks18"

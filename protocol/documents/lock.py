@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from protocol.documents.files import regular_descriptor
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 NAME = "ledger.lock"
 

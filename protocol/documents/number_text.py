@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.documents.fields import printable
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 _MOST_DIGITS = 20
 

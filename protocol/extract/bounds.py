@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, wrightomega
 
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 _LN2 = math.log(2)
 #: Longest source that a document may speak of.

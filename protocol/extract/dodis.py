@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
 from protocol.extract.bounds import (
     MOST_BITS,
     InsufficientError,
@@ -52,6 +51,7 @@ from protocol.extract.words import (
     truncate,
     unpack,
 )
+from qdevices.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
 from protocol.extract.multiply import Backend, multiply
 from protocol.extract.words import (
     Words,
@@ -26,6 +25,7 @@ from protocol.extract.words import (
     word_count,
     xor_shifted_up,
 )
+from qdevices.errors import InputError
 
 Kind = Literal["all-one", "trinomial"]
 #: Above the 10⁸ coefficients that the products are made for; factors are found up to here.

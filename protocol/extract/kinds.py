@@ -6,7 +6,7 @@ from typing import Any
 
 from protocol.documents.fields import Fields
 from protocol.extract.extractor import Extractor
-from protocol.registry import Registry
+from qdevices.registry import Registry
 
 EXTRACTORS: Registry[type[Extractor]] = Registry(
     "extractor",

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Literal, cast
 
-from protocol.errors import InputError
 from protocol.extract.words import Words
+from qdevices.errors import InputError
 
 Backend = Literal["additive", "real-fft"]
 Multiply = Callable[[Words, Words], Words]

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
 from protocol.extract.bounds import (
     MOST_BITS,
     InsufficientError,
@@ -50,6 +49,7 @@ from protocol.extract.words import (
     truncate,
     unpack,
 )
+from qdevices.errors import InputError
 
 MOST_LEVELS = 62
 

@@ -76,7 +76,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
 from protocol.extract.bounds import (
     Numbers,
     Source1,
@@ -89,6 +88,7 @@ from protocol.extract.bounds import (
 )
 from protocol.extract.extractor import Strong
 from protocol.extract.fields import Field
+from qdevices.errors import InputError
 
 Moments = NDArray[np.int64]
 _EXHAUSTIVE = 1 << 14

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
-from protocol.errors import InputError
 from protocol.extract.words import WORD, Words, pack, unpack
+from qdevices.errors import InputError
 
 _EPSILON = 2.0**-53
 MOST_LENGTH = 10**9

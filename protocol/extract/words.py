@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]

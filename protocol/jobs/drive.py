@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.format import FIRST_GAME
-from protocol.errors import InputError
 from protocol.jobs.job import ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.opening import open_provider
@@ -25,6 +24,7 @@ from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
 from protocol.run.tally import check_runs
+from qdevices.errors import InputError
 from qdevices.game import GAMES
 
 #: Told the name of every step just before or after it, for logs and for tests of crashes.

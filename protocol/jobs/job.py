@@ -10,9 +10,9 @@ import numpy as np
 
 from protocol.documents.database import check_id
 from protocol.documents.fields import Fields, printable
-from protocol.errors import InputError
 from protocol.request import MOST_RUNS
 from protocol.sources.seeds import MOST_SEED
+from qdevices.errors import InputError
 from qdevices.noise import NoiseSpec
 from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
 

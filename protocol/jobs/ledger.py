@@ -29,9 +29,9 @@ from protocol.documents.database import (
 )
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.documents.format import FIRST_GAME, Format
-from protocol.errors import InputError
 from protocol.jobs.job import MOST_JOB_ID, STATES, Chunk, Job, State
 from protocol.run.folder import recover
+from qdevices.errors import InputError
 from qdevices.game import GAMES
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import shlex
 
 from protocol.documents.fields import printable
-from protocol.errors import InputError
 from protocol.providers.kinds import provider_kind
 from protocol.sources.kinds import source_kind
+from qdevices.errors import InputError
 
 
 def collect_command(folder: str, backend: str, source: str) -> str:

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from protocol.data.marks import RECORD
 from protocol.data.recorded import Recorded
 from protocol.documents.files import create_private, move_in
-from protocol.errors import InputError
 from protocol.jobs.drive import Observer, unobserved
 from protocol.plan.plan import Plan
 from protocol.run import folder
 from protocol.run.finish import Result
 from protocol.run.replay import certify
 from protocol.sources.kept import KeptBits
+from qdevices.errors import InputError
 
 #: Of this name always, as whoever holds the ledger is alone here.
 _HIDDEN = ".publishing"

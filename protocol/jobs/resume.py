@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded
 from protocol.documents.lock import NAME, Lock
-from protocol.errors import InputError
 from protocol.jobs.drive import Observer, fetch, send, unobserved
 from protocol.jobs.job import ON_THE_WAY, Chunk, Job
 from protocol.jobs.ledger import EXT, Ledger
@@ -29,6 +28,7 @@ from protocol.providers.retry import Patience
 from protocol.run.finish import Result
 from protocol.run.replay import certify
 from protocol.sources.positions import WeakBits
+from qdevices.errors import InputError
 
 _FIRST_WAIT_SECONDS = 0.05
 #: A day.

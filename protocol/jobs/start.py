@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.files import move_to_name, staging
-from protocol.errors import InputError
 from protocol.jobs.job import ON_THE_WAY, Job
 from protocol.jobs.ledger import EXT, Ledger
 from protocol.plan.file import plan_to_json
@@ -23,6 +22,7 @@ from protocol.plan.plan import Plan
 from protocol.providers.kinds import provider_kind
 from protocol.run.folder import check_target
 from protocol.sources.positions import WeakBits
+from qdevices.errors import InputError
 from qdevices.variants import Order, Variant
 
 

@@ -9,8 +9,8 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from protocol.certificate.potentials import from_marginals, reduced_costs
-from protocol.errors import InputError
 from protocol.search.polytope import full_polytope, solve
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.potentials import n_slots, reduced_costs, sums
-from protocol.errors import InputError
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, paper_event
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 Table = NDArray[np.uint8]
 _MAX_CHOICES = 3_000_000

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from protocol.certificate.score import ScoreCertificate
-from protocol.errors import InputError
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
 from protocol.plan.promise import Promise
 from protocol.request import MOST_RUNS, check_covered, check_demands
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import InputError
 
 #: Relative difference that the floating point of another machine may make.
 ROUNDING = 1e-9

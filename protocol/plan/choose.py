@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from protocol.certificate.kinds import KINDS
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.worth import estimated_output
-from protocol.errors import InputError
 from protocol.plan.make import plan_with
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.request import BEST, MOST_RUNS, OPTIMISED, Request
 from protocol.search.optimise import optimised_for
+from qdevices.errors import InputError
 
 #: Certificates of a kind that are planned in full, the best by estimate.
 _FINALISTS = 3

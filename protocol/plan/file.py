@@ -14,11 +14,11 @@ from typing import Any
 from protocol.certificate import file as certificates
 from protocol.documents.fields import Fields
 from protocol.documents.format import Format, Opened
-from protocol.errors import InputError
 from protocol.extract.kinds import extractor_from_json
 from protocol.plan.audit import ROUNDING
 from protocol.plan.plan import Plan
 from protocol.request import MOST_RUNS
+from qdevices.errors import InputError
 
 #: In 2.0 the document's digest was the plan's.
 FORMAT = Format("ksamp-plan", "plan", sealed_from=1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from protocol.certificate.score import ScoreCertificate
-from protocol.errors import InputError
 from protocol.extract.extractor import Extractor
 from protocol.extract.kinds import EXTRACTORS
 from protocol.paper.theorem9 import second_event
 from protocol.plan.plan import Plan
 from protocol.plan.tails import binomial_lower, binomial_upper, score_quantile
 from protocol.request import Request, check_covered, same_code
+from qdevices.errors import InputError
 
 #: Shares of the allowed failures 1 − completeness.  Only the score decides how much comes out,
 #: so it gets nearly all; the two tests of the paper are then all but implied by it.

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
 from protocol.providers.provider import Provider
 from protocol.providers.retry import Patience
+from qdevices.errors import InputError
 from qdevices.variants import MOST_EXECUTIONS, Order, Variant
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from protocol.errors import InputError
 from protocol.providers.kind import ProviderKind
-from protocol.registry import Registry
+from qdevices.errors import InputError
+from qdevices.registry import Registry
 
 #: Kinds of providers by the word before the colon.
 PROVIDERS: Registry[ProviderKind] = Registry(

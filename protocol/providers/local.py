@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.lock import Lock
-from protocol.errors import InputError
 from protocol.providers.kind import Opening, ProviderKind
 from protocol.providers.kinds import provider_kind
 from protocol.providers.local_spec import LocalSpec
@@ -26,6 +25,7 @@ from protocol.providers.provider import Status, TransientError
 from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup
 from protocol.providers.retry import Patience
 from protocol.providers.spawn import start_worker
+from qdevices.errors import InputError
 from qdevices.variants import Order, Variant
 
 #: A queue on this machine answers at once or never.

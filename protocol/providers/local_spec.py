@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from protocol.errors import InputError
 from protocol.providers.kinds import find_kind, provider_kind
 from protocol.providers.queue import TABLE
+from qdevices.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from protocol.documents.database import ABOUT, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.documents.format import FIRST_GAME, Format
-from protocol.errors import InputError
 from protocol.providers.kinds import find_kind
 from protocol.providers.provider import STATUSES, Status
 from protocol.run.tally import check_runs
+from qdevices.errors import InputError
 from qdevices.game import GAMES
 from qdevices.noise import NoiseSpec
 from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant

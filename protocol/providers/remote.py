@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.fields import Fields, parse_json, printable
-from protocol.errors import InputError
 from protocol.providers.provider import Status, TransientError
+from qdevices.errors import InputError
 
 T = TypeVar("T")
 _STATES: dict[str, Status] = {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from protocol.errors import InputError
 from protocol.providers.provider import TransientError
+from qdevices.errors import InputError
 
 T = TypeVar("T")
 

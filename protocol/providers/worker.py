@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from protocol.documents.fields import Fields, parse_json
 from protocol.documents.lock import Lock
-from protocol.errors import InputError
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import TABLE, WORKER_LOCK, Queue, Setup, Task
 from qdevices.device import Device
+from qdevices.errors import InputError
 from qdevices.laboratory import open_device
 
 _IDLE_SECONDS = 2.0

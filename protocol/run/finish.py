@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.run.judge import Verdict, judge
 from protocol.run.report import report
 from protocol.run.tally import Tally, check_fresh, check_lean
 from protocol.sources.source import Source
+from qdevices.errors import InputError
 
 
 @dataclass(frozen=True)

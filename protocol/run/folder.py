@@ -39,9 +39,9 @@ from protocol.documents.files import (
     sync,
 )
 from protocol.documents.format import is_sealed
-from protocol.errors import InputError
 from protocol.run.finish import Result
 from protocol.run.record import RunRecord, run_record
+from qdevices.errors import InputError
 from qdevices.game import Game
 
 SETTINGS = "settings.npy"

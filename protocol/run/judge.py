@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from protocol.certificate.check import check_certificate
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.paper.theorem9 import second_event
 from protocol.plan.audit import check_plan
 from protocol.plan.plan import Plan
 from protocol.run.redraws import redraw_charge
 from protocol.run.tally import HEAD, Tally, check_settings
+from qdevices.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from protocol.data.provenance import Provenance
 from protocol.documents.fields import Fields
 from protocol.documents.files import read_json
 from protocol.documents.format import Format
-from protocol.errors import InputError
 from protocol.plan.file import FORMAT as PLAN_FORMAT
 from protocol.plan.file import plan_from_json, plan_of, plan_to_json
 from protocol.plan.plan import Plan
 from protocol.run.finish import Result
+from qdevices.errors import InputError
 
 FORMAT = Format(RUN_FORMAT, "record of the run")
 _MOST_ENTRIES = 64

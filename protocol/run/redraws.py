@@ -73,8 +73,8 @@ from __future__ import annotations
 import math
 
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.plan.plan import Plan
+from qdevices.errors import InputError
 
 #: −log₂ of the share of all patterns with redraws together, plus one.
 SHARE_BITS = 32

@@ -7,7 +7,6 @@ certified stands anywhere else.
 from __future__ import annotations
 
 from protocol.data.recorded import Recorded, blocks
-from protocol.errors import InputError
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.run.finish import Result, check_faithful, finish
@@ -15,6 +14,7 @@ from protocol.run.judge import new_tally
 from protocol.run.play import BLOCK, Sink
 from protocol.run.tally import Tally
 from protocol.sources.source import Source
+from qdevices.errors import InputError
 
 
 def certify(

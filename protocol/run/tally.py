@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
+from qdevices.errors import InputError
 from qdevices.game import Game
 
 #: Runs in each stretch of settings that a tally remembers.

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from protocol.documents.fields import printable
-from protocol.errors import InputError
 from protocol.plan.file import plan_to_json
 from protocol.progress import Progress
 from protocol.run import folder
 from protocol.run.record import RunRecord
 from protocol.run.replay import certify
 from protocol.sources.kept import KeptBits
+from qdevices.errors import InputError
 
 #: Relative precision of what Theorem 9 finds by search; a minimum's place is known to the root of
 #: the precision of its value only.

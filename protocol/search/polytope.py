@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 
 from protocol.certificate.groups import Group, orbits
-from protocol.errors import KsampError
+from qdevices.errors import KsampError
 from qdevices.game import Game
 
 

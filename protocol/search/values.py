@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from protocol.certificate.groups import box_stabiliser, invariance_group
-from protocol.errors import InputError
 from protocol.search.polytope import LinearProgramError, reduced_polytope, solve
+from qdevices.errors import InputError
 from qdevices.game import Game, check_behaviour
 
 _ROUNDING = 1e-11

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
-from protocol.errors import InputError
 from protocol.settings.sv_tree import StarTree, check_epsilon, sv_maximum, sv_ratio
+from qdevices.errors import InputError
 from qdevices.game import Game
 
 #: A code of so many bits is checked in a few seconds, whatever its words and ε are.

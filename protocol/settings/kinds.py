@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.registry import Registry
 from protocol.settings.code import SettingCode
+from qdevices.registry import Registry
 
 #: What is tried when no code is asked for, by the game's name.
 CANDIDATES: Registry[tuple[SettingCode, ...]] = Registry(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.fields import printable
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: ε is rounded up to a multiple of 2^−54 in whole numbers; from ¼ on every double is one.
 _EPSILON_BITS = 54

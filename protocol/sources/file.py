@@ -9,11 +9,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from protocol.documents.files import open_regular
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Bits, Source, SourceKind
 from protocol.sources.stream import StreamSource, not_resumable
 from protocol.sources.used_bits import check_left, check_offset, file_bits, reserve
+from qdevices.errors import InputError
 
 
 class FileSource:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
 from protocol.sources.source import Bits
+from qdevices.errors import InputError
 
 
 class KeptBits:

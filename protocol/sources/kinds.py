@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from numpy.random import Generator
 
-from protocol.errors import InputError
-from protocol.registry import Registry
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Source, SourceKind, no_offset
+from qdevices.errors import InputError
+from qdevices.registry import Registry
 
 #: Kinds of weak sources by the word before the colon.
 SOURCES: Registry[SourceKind] = Registry(

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import source_kind
 from protocol.sources.seeds import MOST_SEED, source_seed
+from qdevices.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 #: Largest seed; one that nobody gave has as many bits.
 MOST_SEED = (1 << 128) - 1

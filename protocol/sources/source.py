@@ -16,8 +16,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
+from qdevices.errors import InputError
 
 Bits = NDArray[np.uint8]
 _BLOCK = 1 << 22

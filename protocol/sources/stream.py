@@ -11,9 +11,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from protocol.documents.files import open_now
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Bits, SourceKind
+from qdevices.errors import InputError
 
 
 class StreamSource:

@@ -18,7 +18,7 @@ from protocol.data.marks import holds_run
 from protocol.documents.fields import Fields
 from protocol.documents.files import log, open_regular, read_json, write_file
 from protocol.documents.format import Format, spelled
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 FORMAT = Format("ksamp-used-bits", "note", about_game=False)
 _MOST_BYTES = 4096

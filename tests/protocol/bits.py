@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 
 class Bits:

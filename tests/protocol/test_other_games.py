@@ -37,7 +37,6 @@ from protocol.certificate.table import TableCertificate
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import load_array, load_csv, load_pair
 from protocol.diagnose.signs import count_runs, diagnose
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.plan.file import read_plan, write_plan
 from protocol.request import Request, same_code
@@ -60,6 +59,7 @@ from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.game import GAMES, Game, check_behaviour
 from qdevices.ks18.game import KS18
 from tests.games.peres_mermin import PERES_MERMIN

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from protocol.certificate.closed_form import ClosedForm
 from protocol.certificate.shipped import shipped_certificates
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.settings.ks18 import default_code, joint_code
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 NOISY = KS18.noisy(0.001)

@@ -7,7 +7,6 @@ import pytest
 
 from protocol.certificate.file import read, write
 from protocol.certificate.kinds import KINDS
-from protocol.errors import InputError
 from protocol.extract.kinds import EXTRACTORS
 from protocol.plan.choose import best_plan
 from protocol.request import Request
@@ -16,6 +15,7 @@ from protocol.run.play import execute
 from protocol.run.verification import verify_folder
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocol.documents.fields import Fields
-from protocol.errors import InputError
 from protocol.extract.bounds import InsufficientError, Source1
 from protocol.extract.extractor import Extractor
+from qdevices.errors import InputError
 
 
 def log2_error(source1, min_entropy2):

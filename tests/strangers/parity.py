@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from protocol.errors import InputError
 from protocol.sources.source import Endless, SourceKind
+from qdevices.errors import InputError
 
 
 class ParitySource(Endless):

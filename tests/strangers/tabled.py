@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from protocol.errors import InputError
 from protocol.providers.kind import ProviderKind
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

@@ -36,10 +36,10 @@ from protocol.certificate.proof import (
 from protocol.certificate.shipped import _read
 from protocol.certificate.table import TableCertificate, _pack
 from protocol.documents.format import FIRST_GAME
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import compact_code, default_code, joint_code
 from protocol.settings.sv_tree import sv_maximum
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 ONE = 1 << FACTOR_BITS

@@ -18,7 +18,7 @@ from protocol.certificate.shipped import _names
 from protocol.certificate.shipped import _read as read_shipped
 from protocol.certificate.table import TableCertificate
 from protocol.documents.fields import digest
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ from protocol.certificate.proof import (
     setting_weights,
     table_group,
 )
-from protocol.errors import InputError
 from protocol.search.prove import chord_box, prove, prove_tight
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import CODES, default_code, joint_code
 from protocol.settings.sv_tree import sv_maximum
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 GRID = (512, 1024)

@@ -16,10 +16,10 @@ from protocol.certificate.closed_form import C, ClosedForm, S, beta_limit
 from protocol.certificate.file import from_json, to_json
 from protocol.certificate.groups import orbits, stabiliser
 from protocol.documents.fields import digest
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code, plain_code
 from protocol.settings.sv_tree import sv_maximum
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_event, starred_outcomes
 
 

@@ -11,7 +11,6 @@ import pytest
 from protocol.certificate.score import ScoreCertificate
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded
-from protocol.errors import InputError
 from protocol.extract import Source1, smallest_field
 from protocol.extract.raz import Raz
 from protocol.plan.choose import best_plan
@@ -27,6 +26,7 @@ from protocol.sources.file import FileSource, open_file
 from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import reserve, used_bits
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from tests.protocol.bits import Bits
 

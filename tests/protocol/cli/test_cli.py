@@ -15,8 +15,8 @@ import pytest
 
 from protocol.cli import main
 from protocol.documents.fields import digest
-from protocol.errors import InputError
 from protocol.run import folder
+from qdevices.errors import InputError
 
 RUNS = ("--runs", "60000")
 KEYS = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.data.provenance import PLAYED_ORDERS, Provenance
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 TEXT = st.none() | st.text(max_size=20)
 

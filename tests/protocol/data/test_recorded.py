@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.data.recorded import load_csv, load_pair
-from protocol.errors import InputError
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

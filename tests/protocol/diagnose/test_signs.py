@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import binom
 
 from protocol.diagnose.signs import FAMILIES, count_runs, diagnose, diagnose_counts, marginals
-from protocol.errors import InputError
 from protocol.settings.ks18 import default_code
 from protocol.sources.adversarial import AdversarialSource
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 N = 1_000_000

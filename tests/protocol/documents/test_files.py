@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from protocol.documents import files
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 
 def _names(folder):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.documents.fields import digest
 from protocol.documents.format import FIRST_GAME, Format, is_sealed
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 NOTE = Format("ksamp-note", "note", 2, 3)
 BARE = Format("ksamp-account", "account", about_game=False)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.documents.number_text import read_numbers
-from protocol.errors import InputError
+from qdevices.errors import InputError
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))

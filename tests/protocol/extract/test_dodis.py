@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.extract import Dodis, Source1, dodis
 from protocol.extract.bounds import InsufficientError
 from protocol.extract.multiply import backends
 from protocol.settings.sv_tree import sv_maximum
+from qdevices.errors import InputError
 from tests.protocol.extract import naive
 
 PRIMES = (3, 5, 11, 13, 19, 101, 131)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.extract.fields import (
     TRINOMIALS,
     Field,
@@ -19,6 +18,7 @@ from protocol.extract.fields import (
     trinomial_field,
 )
 from protocol.extract.words import pack, unpack
+from qdevices.errors import InputError
 from tests.protocol.extract import naive
 
 SMALL = [Field("all-one", r) for r in (2, 4, 10, 12, 130)] + [trinomial_field(127)]

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.extract import real_fft
 from protocol.extract.cantor import REDUCTION, cantor_basis, field_product, twiddles
 from protocol.extract.multiply import backends, multiply
@@ -25,6 +24,7 @@ from protocol.extract.words import (
     unpack,
     xor_shifted_up,
 )
+from qdevices.errors import InputError
 from tests.extras import needs
 from tests.protocol.extract import naive
 

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.extract import Field, PackedBits, Raz, Source1, raz_bounds
 from protocol.extract.bounds import InsufficientError, log2_poisson_moment
 from protocol.extract.dodis import Dodis
 from protocol.extract.fields import smallest_field, trinomial_field
 from protocol.extract.multiply import backends
 from protocol.settings.sv_tree import sv_maximum
+from qdevices.errors import InputError
 from tests.protocol.extract import naive
 
 R4 = Field("all-one", 4)

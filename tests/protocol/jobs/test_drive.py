@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.jobs.drive import cancel, fetch, send
 from protocol.jobs.ledger import EXT, Ledger
 from protocol.jobs.start import redraw
@@ -22,6 +21,7 @@ from protocol.run.folder import read_run
 from protocol.run.redraws import redraw_charge
 from protocol.run.replay import certify
 from protocol.run.verification import verify_folder
+from qdevices.errors import InputError
 from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK, RUNS, contents
 

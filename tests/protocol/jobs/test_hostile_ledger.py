@@ -11,12 +11,12 @@ from dataclasses import asdict
 
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.ledger import NAME, Ledger
 from protocol.jobs.resume import collect
 from protocol.plan.file import plan_to_json
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue
+from qdevices.errors import InputError
 from tests.extras import needs
 
 

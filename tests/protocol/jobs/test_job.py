@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.job import Chunk, Job
 from protocol.jobs.resume import Collected
 from protocol.plan.file import plan_to_json
 from protocol.providers.local_spec import LocalSpec
 from protocol.providers.queue import Setup
+from qdevices.errors import InputError
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.ledger import NAME, Ledger
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.providers.provider import TransientError
 from protocol.providers.retry import Patience
+from qdevices.errors import InputError
 from tests.extras import needs
 
 

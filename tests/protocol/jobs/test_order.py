@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.resume import collect
 from protocol.jobs.start import redraw
+from qdevices.errors import InputError
 from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK
 

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.settings.ks18 import default_code
 from protocol.sources.positions import WeakBits
 from protocol.sources.used_bits import FORMAT, used_bits
+from qdevices.errors import InputError
 from tests.extras import needs
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.jobs.drive import cancel, send
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.resume import collect
@@ -19,6 +18,7 @@ from protocol.providers.local import LocalProvider
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import work
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from tests.extras import imported
 from tests.protocol.jobs.conftest import QUICK, WITNESS, contents, plant

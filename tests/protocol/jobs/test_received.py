@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from protocol.documents.lock import Lock
-from protocol.errors import InputError
 from protocol.jobs.ledger import NAME, Ledger
 from protocol.jobs.resume import collect
 from protocol.jobs.start import begin
@@ -29,6 +28,7 @@ from protocol.providers.queue import Queue, Setup
 from protocol.providers.remote import RemoteProvider
 from protocol.providers.worker import main, work
 from protocol.sources.used_bits import used_bits, used_file
+from qdevices.errors import InputError
 from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK, SEED, plant
 

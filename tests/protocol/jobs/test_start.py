@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from protocol.documents import files
-from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
+from qdevices.errors import InputError
 
 
 def test_a_begin_that_fails_leaves_nothing(laboratory, tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.paper.eq36 import largest_probability
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, paper_event
 
 

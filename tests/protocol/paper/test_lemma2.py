@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.paper.eq36 import largest_probability
 from protocol.paper.lemma2 import lemma2_duals
+from qdevices.errors import InputError
 from qdevices.ks18.game import paper_event
 
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.paper.nonexplicit import exact_error, inner_product_table, search
+from qdevices.errors import InputError
 
 
 def test_exact_error_agrees_with_all_rectangles():

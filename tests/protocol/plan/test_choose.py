@@ -8,10 +8,10 @@ import pytest
 
 from protocol.certificate.closed_form import ClosedForm
 from protocol.certificate.shipped import shipped_certificates
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan, nearest_feasible
 from protocol.request import Request
 from protocol.settings.ks18 import default_code, joint_code, plain_code
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan
 

@@ -11,13 +11,13 @@ import pytest
 from scipy.stats import binom
 
 from protocol.certificate.closed_form import ClosedForm
-from protocol.errors import InputError
 from protocol.extract.raz import Raz
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.run.play import execute
 from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, starred_event
 from tests.protocol.plans import closed_form_plan, plan_for
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from protocol.cli._providers import backend_help, in_flight_help
-from protocol.errors import InputError
 from protocol.jobs.ledger import Ledger
 from protocol.providers.kinds import PROVIDERS, find_kind, provider_kind
 from protocol.providers.local_spec import LocalSpec
+from qdevices.errors import InputError
 from qdevices.noise import TERMS
 from qdevices.variants import MOST_EXECUTIONS
 from tests.extras import imported

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.providers.local import LocalProvider
 from protocol.providers.local_spec import LocalSpec
 from protocol.providers.provider import TransientError
 from protocol.providers.queue import Queue, Setup
 from protocol.providers.worker import play, work
+from qdevices.errors import InputError
 
 SETUP, SEED = Setup("table", "static", "run", "ideal"), 5
 SETTINGS = np.arange(81, dtype=np.uint8)

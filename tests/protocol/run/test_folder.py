@@ -14,13 +14,13 @@ import pytest
 
 from protocol.documents import files
 from protocol.documents.fields import digest
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run import folder
 from protocol.run.play import execute
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 NAMES = ["extractor_bits.bin", "outcomes.npy", "output.bin", "run.json", "settings.npy"]

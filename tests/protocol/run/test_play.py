@@ -7,7 +7,6 @@ import pytest
 
 from protocol.data.provenance import Provenance
 from protocol.data.recorded import Recorded
-from protocol.errors import InputError
 from protocol.extract.raz import Raz
 from protocol.plan.choose import best_plan
 from protocol.request import Request
@@ -17,6 +16,7 @@ from protocol.run.judge import judge, new_tally
 from protocol.run.play import execute
 from protocol.run.replay import certify
 from qdevices.device import ReplayDevice, TableDevice
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from tests.protocol.bits import Bits
 

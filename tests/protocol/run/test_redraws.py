@@ -9,10 +9,10 @@ from functools import cache
 import pytest
 
 from protocol.data.provenance import Provenance
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run.redraws import SHARE_BITS, log2_share, redraw_charge
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

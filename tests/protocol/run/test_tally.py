@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.run.tally import (
     HEAD,
     Tally,
@@ -17,6 +16,7 @@ from protocol.run.tally import (
     check_settings,
 )
 from protocol.settings.ks18 import compact_code, default_code, joint_code, plain_code
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, paper_event, starred_event
 
 RUNS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 15)), min_size=1, max_size=200)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from protocol.documents.fields import digest
-from protocol.errors import InputError
 from protocol.run.verification import verify_folder
+from qdevices.errors import InputError
 
 RUN = Path(__file__).parents[2] / "golden" / "2.0" / "run"
 RECORD = json.loads((RUN / "run.json").read_text())

@@ -9,7 +9,6 @@ import pytest
 
 from protocol.certificate.proof import FACTOR_BITS, case_values, check_proof
 from protocol.certificate.table import TableCertificate
-from protocol.errors import InputError
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.search.optimise import (
@@ -23,6 +22,7 @@ from protocol.search.prove import prove_tight
 from protocol.search.table_program import best_table
 from protocol.search.values import guessing_attack, guessing_probability
 from protocol.settings.ks18 import default_code, joint_code
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 from tests.protocol.plans import closed_form_plan, plan_for
 

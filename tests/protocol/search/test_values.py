@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import protocol.search.values as values
-from protocol.errors import InputError
 from protocol.search.values import (
     guessing_attack,
     guessing_probability,
     local_value,
     no_signalling_value,
 )
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import protocol.settings.code as module
-from protocol.errors import InputError
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code, full_code, plain_code
 from protocol.settings.sv_tree import StarTree, check_epsilon, sv_maximum, sv_ratio
+from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocol.errors import InputError
 from protocol.settings.ks18 import default_code, joint_code
 from protocol.sources.kinds import (
     SOURCES,
@@ -20,6 +19,7 @@ from protocol.sources.kinds import (
 )
 from protocol.sources.positions import WeakBits
 from protocol.sources.seeds import MOST_SEED, device_seed, run_seed, source_seed
+from qdevices.errors import InputError
 from tests.extras import imported
 
 RUN = ("--runs", "10000", "--noise", "ideal", "--soundness", "8", "--seed", "3")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import InputError
 from protocol.settings.ks18 import default_code
 from protocol.sources.file import FileSource, open_file
 from protocol.sources.kinds import open_source
 from protocol.sources.stream import StreamSource
+from qdevices.errors import InputError
 
 SIMULATED = ("uniform", "bias", "markov", "adversarial")
 EPSILON = 0.2
