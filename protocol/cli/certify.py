@@ -116,6 +116,8 @@ def command(
     if out is not None:
         folder.check_target(Path(out), overwrite)
     kept: Plan | None = None
+    given = None if plan_file is None else read_planned(plan_file)
+    game = KS18 if given is None else given.code.game
     if run is not None:
         if settings is not None or outcomes is not None or csv_file is not None:
             raise InputError(f"folder {run!r} cannot be given with --settings, --outcomes or --csv")
@@ -124,9 +126,9 @@ def command(
         data, kept = stored.data, stored.record.plan
     elif csv_file is not None and settings is None and outcomes is None:
         with ProgressBar() as progress:
-            data = Recorded(*load_csv(csv_file, KS18, progress), Provenance("recorded"))
+            data = Recorded(*load_csv(csv_file, game, progress), Provenance("recorded"))
     elif csv_file is None and settings is not None and outcomes is not None:
-        data = folder.read_recorded(settings, outcomes, KS18)
+        data = folder.read_recorded(settings, outcomes, game)
     else:
         raise InputError("expected either --settings with --outcomes, or --csv, or a run folder")
     check_faithful(data.provenance, allow_grouped)
@@ -134,8 +136,8 @@ def command(
     if plan_file is not None or kept is not None:
         what = "--plan" if plan_file is not None else "a run folder"
         options.check_not_fixed(options.given(context), what)
-    if plan_file is not None:
-        plan = read_planned(plan_file)
+    if given is not None:
+        plan = given
     elif kept is not None:
         plan = kept
     else:

@@ -16,16 +16,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.documents.format import FIRST_GAME
 from protocol.jobs.job import ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.opening import open_provider
 from protocol.providers.kinds import provider_kind
-from protocol.providers.provider import Provider
+from protocol.providers.provider import PLAYED, Provider
 from protocol.providers.retry import Patience
 from protocol.run.tally import check_runs
 from qdevices.errors import InputError
-from qdevices.game import GAMES
 
 #: Told the name of every step just before or after it, for logs and for tests of crashes.
 Observer = Callable[[str], None]
@@ -129,7 +127,7 @@ def fetch(
         received = patience.call(partial(provider.result, job_id, sent))
         observer(f"received {chunk.number}")
         try:
-            check_runs(settings, received, GAMES[FIRST_GAME])
+            check_runs(settings, received, PLAYED)
         except InputError as error:
             ledger.mark(chunk, "failed", note=f"unusable result: {error}")
             continue

@@ -28,11 +28,11 @@ from protocol.documents.database import (
     create,
 )
 from protocol.documents.fields import Fields, parse_json, printable
-from protocol.documents.format import FIRST_GAME, Format
+from protocol.documents.format import Format
 from protocol.jobs.job import MOST_JOB_ID, STATES, Chunk, Job, State
+from protocol.providers.provider import PLAYED
 from protocol.run.folder import recover
 from qdevices.errors import InputError
-from qdevices.game import GAMES
 
 T = TypeVar("T")
 
@@ -217,11 +217,11 @@ class Ledger:
 
     def settings(self, number: int) -> NDArray[np.uint8]:
         """Settings 9u1+u2 of a chunk in run order, (runs,) uint8."""
-        return self._blob("settings", number, GAMES[FIRST_GAME].n_pairs)
+        return self._blob("settings", number, PLAYED.n_pairs)
 
     def outcomes(self, number: int) -> NDArray[np.uint8]:
         """Outcomes 4x1+x2 of a chunk that is done, in run order, (runs,) uint8."""
-        return self._blob("outcomes", number, GAMES[FIRST_GAME].n_joint)
+        return self._blob("outcomes", number, PLAYED.n_joint)
 
     def mark(
         self, chunk: Chunk, state: State, *, job_id: str | None = None, note: str = ""

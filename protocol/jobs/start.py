@@ -20,6 +20,7 @@ from protocol.jobs.ledger import EXT, Ledger
 from protocol.plan.file import plan_to_json
 from protocol.plan.plan import Plan
 from protocol.providers.kinds import provider_kind
+from protocol.providers.provider import PLAYED
 from protocol.run.folder import check_target
 from protocol.sources.positions import WeakBits
 from qdevices.errors import InputError
@@ -52,9 +53,9 @@ def begin(
         source_offset: first bit to use of a file.
 
     Raises:
-        InputError: the folder exists or cannot be made, the plan has no output, the backend is
-            unknown or takes no noise, the chunk size or the limit is out of range, or the source
-            has too few bits.
+        InputError: the folder exists or cannot be made, the plan has no output or is of a game
+            that no provider plays, the backend is unknown or takes no noise, the chunk size or the
+            limit is out of range, or the source has too few bits.
     """
     kind = provider_kind(backend)
     kind.check_noise(backend, noise)
@@ -64,6 +65,10 @@ def begin(
         raise InputError(f"{in_flight} jobs in flight, expected 1 or more")
     if plan.extractor is None:
         raise InputError(f"the plan has no output: {plan.reason}")
+    if plan.code.game != PLAYED:
+        raise InputError(
+            f"the plan is of game {plan.code.game.name!r}, but providers play {PLAYED.name!r}"
+        )
     check_target(folder, replaceable=False)
     job = Job(
         name=uuid.uuid4().hex[:16],

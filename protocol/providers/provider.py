@@ -7,10 +7,15 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.documents.format import FIRST_GAME
 from qdevices.errors import KsampError
+from qdevices.game import GAMES
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
+
+#: The game that the devices behind providers play; a run of another one cannot be submitted.
+PLAYED = GAMES[FIRST_GAME]
 
 
 class TransientError(KsampError):

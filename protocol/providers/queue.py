@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 
 from protocol.documents.database import ABOUT, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
-from protocol.documents.format import FIRST_GAME, Format
+from protocol.documents.format import Format
 from protocol.providers.kinds import find_kind
-from protocol.providers.provider import STATUSES, Status
+from protocol.providers.provider import PLAYED, STATUSES, Status
 from protocol.run.tally import check_runs
 from qdevices.errors import InputError
-from qdevices.game import GAMES
 from qdevices.noise import NoiseSpec
 from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
 
@@ -291,5 +290,5 @@ def _read_row(row: Row) -> Task:
         size = len(blob) if isinstance(blob, bytes) else math.nan
         raise InputError(f"a queued job has {size} settings, expected 1 to {MOST_EXECUTIONS}")
     settings = np.frombuffer(blob, dtype=np.uint8)
-    check_runs(settings, np.zeros(len(settings), dtype=np.uint8), GAMES[FIRST_GAME])
+    check_runs(settings, np.zeros(len(settings), dtype=np.uint8), PLAYED)
     return Task(check_id(job_id, _WHOSE, _MOST_ID), setup, seed, doomed, settings)

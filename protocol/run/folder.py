@@ -347,7 +347,7 @@ def read_recorded(settings: str | Path, outcomes: str | Path, game: Game) -> Rec
 
     Raises:
         InputError: as `load_pair`; files of which one lies in a run folder and the other does not,
-            or a run folder around them that is not as it was written.
+            or a run folder around them that is of another game or not as it was written.
     """
     around = {Path(os.path.realpath(file)).parent for file in (settings, outcomes)}
     if not any(holds_run(parent) for parent in around):
@@ -357,8 +357,16 @@ def read_recorded(settings: str | Path, outcomes: str | Path, game: Game) -> Rec
             f"{str(settings)!r} and {str(outcomes)!r} are not of one run folder, expected both "
             "from it, or copies outside"
         )
-    provenance = read_run(around.pop()).data.provenance
-    return Recorded(*load_pair(settings, outcomes, game), provenance)
+    root = around.pop()
+    stored = read_run(root)
+    if stored.record.plan.code.game != game:
+        raise InputError(
+            f"run folder {str(root)!r} is of game {stored.record.plan.code.game.name!r}, expected "
+            f"{game.name!r}"
+        )
+    if [Path(os.path.realpath(f)).name for f in (settings, outcomes)] == [SETTINGS, OUTCOMES]:
+        return stored.data
+    return Recorded(*load_pair(settings, outcomes, game), stored.data.provenance)
 
 
 def check_files(root: Path, record: RunRecord) -> None:

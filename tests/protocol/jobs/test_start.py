@@ -54,3 +54,26 @@ def test_what_a_ledger_could_not_give_back_is_refused_before_bits_are_spent(labo
     with pytest.raises(InputError, match="has in_flight"):
         laboratory.begin(tmp_path / "run", in_flight=1 << 40)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_of_a_game_that_no_provider_plays_is_refused(tmp_path):
+    from protocol.jobs.start import begin
+    from protocol.plan.choose import best_plan
+    from protocol.request import Request
+    from protocol.search.optimise import optimise, optimised_certificate
+    from protocol.sources.positions import WeakBits
+    from tests.games.unequal import UNEQUAL, code
+
+    request = Request(20_000, 0.01, UNEQUAL.noisy(0.001), 8, code=code())
+    found = optimise(request, code())
+    assert found is not None
+    plan = best_plan(
+        Request(20_000, 0.01, UNEQUAL.noisy(0.001), 8, certificate=optimised_certificate(found))
+    )
+    weak = WeakBits("uniform", plan.epsilon, 1, plan.code)
+    with pytest.raises(InputError, match="is of game 'unequal', but providers play 'ks18'"):
+        begin(
+            tmp_path / "run", plan, weak, backend="local:table", variant="static", order="run",
+            chunk=1000, noise="ideal", expect=None,
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
