@@ -30,17 +30,18 @@ from protocol._version import __version__
 if TYPE_CHECKING:
     from protocol.certificate.file import read as read_certificate
     from protocol.certificate.file import write as write_certificate
-    from protocol.certificate.kinds import KINDS
+    from protocol.certificate.kinds import CERTIFICATES
     from protocol.certificate.score import ScoreCertificate
     from protocol.data.provenance import Provenance
     from protocol.data.recorded import Recorded
     from protocol.diagnose.signs import diagnose as diagnose_runs
     from protocol.extract.extractor import Extractor
     from protocol.extract.kinds import EXTRACTORS
-    from protocol.plan.choose import best_plan, nearest_feasible
+    from protocol.plan.choose import best_plan, nearest_feasible, plan_with_source
     from protocol.plan.file import read_plan, write_plan
     from protocol.plan.make import plan_with
     from protocol.plan.plan import Plan
+    from protocol.providers.kind import ProviderKind
     from protocol.providers.kinds import PROVIDERS
     from protocol.request import Request
     from protocol.run.finish import Result
@@ -51,19 +52,20 @@ if TYPE_CHECKING:
     from protocol.run.verification import verify_folder
     from protocol.settings.code import SettingCode
     from protocol.sources.kinds import SOURCES, open_source
-    from protocol.sources.source import Source
+    from protocol.sources.source import Source, SourceKind
     from qdevices.errors import InputError, KsampError
 
 #: Where each public name is, "module" or "module:name there".
 _PLACES = {
+    "CERTIFICATES": "protocol.certificate.kinds",
     "EXTRACTORS": "protocol.extract.kinds",
     "Extractor": "protocol.extract.extractor",
     "InputError": "qdevices.errors",
-    "KINDS": "protocol.certificate.kinds",
     "KsampError": "qdevices.errors",
     "PROVIDERS": "protocol.providers.kinds",
     "Plan": "protocol.plan.plan",
     "Provenance": "protocol.data.provenance",
+    "ProviderKind": "protocol.providers.kind",
     "Recorded": "protocol.data.recorded",
     "Request": "protocol.request",
     "Result": "protocol.run.finish",
@@ -72,6 +74,7 @@ _PLACES = {
     "ScoreCertificate": "protocol.certificate.score",
     "SettingCode": "protocol.settings.code",
     "Source": "protocol.sources.source",
+    "SourceKind": "protocol.sources.source",
     "Verdict": "protocol.run.judge",
     "best_plan": "protocol.plan.choose",
     "certify": "protocol.run.replay",
@@ -80,6 +83,7 @@ _PLACES = {
     "nearest_feasible": "protocol.plan.choose",
     "open_source": "protocol.sources.kinds",
     "plan_with": "protocol.plan.make",
+    "plan_with_source": "protocol.plan.choose",
     "read_certificate": "protocol.certificate.file:read",
     "read_plan": "protocol.plan.file",
     "read_run": "protocol.run.folder",
@@ -89,8 +93,8 @@ _PLACES = {
 }
 
 __all__ = [
+    "CERTIFICATES",
     "EXTRACTORS",
-    "KINDS",
     "PROVIDERS",
     "SOURCES",
     "Extractor",
@@ -98,6 +102,7 @@ __all__ = [
     "KsampError",
     "Plan",
     "Provenance",
+    "ProviderKind",
     "Recorded",
     "Request",
     "Result",
@@ -105,6 +110,7 @@ __all__ = [
     "ScoreCertificate",
     "SettingCode",
     "Source",
+    "SourceKind",
     "Verdict",
     "__version__",
     "best_plan",
@@ -114,6 +120,7 @@ __all__ = [
     "nearest_feasible",
     "open_source",
     "plan_with",
+    "plan_with_source",
     "read_certificate",
     "read_plan",
     "read_run",

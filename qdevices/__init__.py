@@ -19,19 +19,26 @@ if TYPE_CHECKING:
     from qdevices.game import GAMES, Game, check_behaviour
     from qdevices.hardware.backends import reported_behaviour, run_chunk
     from qdevices.hardware.catalogue import open_backend
+    from qdevices.hardware.kinds import BACKENDS, BackendKind
     from qdevices.ks18.game import KS18
     from qdevices.laboratory import DEVICES, expected_behaviour, open_device
     from qdevices.noise.spec import NoiseSpec
+    from qdevices.noise.term import NoiseTerm
+    from qdevices.noise.terms import TERMS as NOISE_TERMS
 
 __all__ = [
+    "BACKENDS",
     "DEVICES",
     "GAMES",
     "KS18",
+    "NOISE_TERMS",
+    "BackendKind",
     "Device",
     "Game",
     "InputError",
     "KsampError",
     "NoiseSpec",
+    "NoiseTerm",
     "ReplayDevice",
     "TableDevice",
     "check_behaviour",
@@ -42,16 +49,20 @@ __all__ = [
     "run_chunk",
 ]
 
-#: Where each name is at home.
+#: Where each public name is, "module" or "module:name there".
 _PLACES = {
+    "BACKENDS": "qdevices.hardware.kinds",
+    "BackendKind": "qdevices.hardware.kinds",
     "DEVICES": "qdevices.laboratory",
+    "Device": "qdevices.device",
     "GAMES": "qdevices.game",
     "Game": "qdevices.game",
-    "KS18": "qdevices.ks18.game",
-    "Device": "qdevices.device",
     "InputError": "qdevices.errors",
+    "KS18": "qdevices.ks18.game",
     "KsampError": "qdevices.errors",
+    "NOISE_TERMS": "qdevices.noise.terms:TERMS",
     "NoiseSpec": "qdevices.noise.spec",
+    "NoiseTerm": "qdevices.noise.term",
     "ReplayDevice": "qdevices.device",
     "TableDevice": "qdevices.device",
     "check_behaviour": "qdevices.game",
@@ -66,7 +77,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'qdevices' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    module, _, attribute = _PLACES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """Kinds of a thing by name: each in a file of its own, imported when it is first asked for.
 
 A registry is a table of names and places, so listing what there is imports nothing, and adding a
-kind is one file and one line: here, or `REGISTRY.entries[name] = "module:attribute"` from outside.
+kind is one file and one line: here, or `REGISTRY.add(name, "module:attribute")` from outside.
 """
 
 from __future__ import annotations
@@ -32,6 +32,16 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
+
+    def add(self, name: str, kind: str | T) -> None:
+        """Enter a kind, or where it is: "module:attribute".
+
+        Raises:
+            InputError: the name is taken.
+        """
+        if name in self.entries:
+            raise InputError(f"there is a {self.what} {name!r:.60} already, expected a new name")
+        self.entries[name] = kind
 
     @property
     def names(self) -> tuple[str, ...]:

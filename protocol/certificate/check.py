@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from protocol.certificate.file import from_json, to_json
-from protocol.certificate.kinds import KINDS
+from protocol.certificate.kinds import CERTIFICATES
 from protocol.certificate.score import ScoreCertificate
 from qdevices.errors import InputError
 
@@ -20,7 +20,7 @@ def check_certificate(certificate: ScoreCertificate) -> None:
         InputError: its kind is not entered, it does not hold, or its factors, beta, epsilon or code
             are others.
     """
-    if type(certificate) is not KINDS[certificate.kind]:
+    if type(certificate) is not CERTIFICATES[certificate.kind]:
         raise InputError(
             f"a certificate of class {type(certificate).__name__}, expected that of its kind "
             f"{certificate.kind!r}"

@@ -102,12 +102,7 @@ class ClosedForm(ScoreCertificate):
     def candidates(cls, request: Request) -> Iterable[ClosedForm]:
         """The one with the β that gives the most by estimate; none where (LP) says nothing."""
         code = default_code() if request.code is None else request.code
-        try:
-            check_code(code)
-        except InputError:
-            if request.certificate == cls.kind:
-                raise  # asked for by its name
-            return ()
+        check_code(code)
         return (best_beta(request, code),)
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from protocol.certificate.kinds import KINDS
+from protocol.certificate.kinds import CERTIFICATES
 from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import Fields, canonical, parse_json, printable
 from protocol.documents.files import read_json
@@ -55,7 +55,7 @@ def _proved(text: bytes) -> ScoreCertificate:
     else:  # the closed form, as plans of version 2.0 hold it
         fields, game = Fields(data, "the certificate"), GAMES[FIRST_GAME]
         fields.choice("kind", "closed-form")
-    return KINDS[fields.choice("kind", *KINDS)].from_content(fields, game)
+    return CERTIFICATES[fields.choice("kind", *CERTIFICATES)].from_content(fields, game)
 
 
 def write(certificate: ScoreCertificate, path: str | Path, *, overwrite: bool = False) -> None:

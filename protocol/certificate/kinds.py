@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.certificate.score import ScoreCertificate
 from qdevices.registry import Registry
 
-KINDS: Registry[type[ScoreCertificate]] = Registry(
+CERTIFICATES: Registry[type[ScoreCertificate]] = Registry(
     "certificate kind",
     {
         "closed-form": "protocol.certificate.closed_form:ClosedForm",

@@ -18,6 +18,7 @@ A kind of certificate is a way to be sure of (*); each is in a file of its own a
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -29,6 +30,8 @@ from protocol.documents.fields import Fields, digest
 from protocol.documents.format import FIRST_GAME
 from protocol.request import Request
 from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import check_epsilon
+from qdevices.errors import InputError
 from qdevices.game import GAMES, Game
 
 
@@ -78,6 +81,10 @@ class ScoreCertificate(ABC):
         """The certificates of this kind at hand for a request, in no order; none unless it says."""
         return ()
 
+    def facts(self) -> dict[str, Any]:
+        """What people may want to know of it beside code, ε and β; plain numbers and texts."""
+        return {}
+
     def credited_event(self) -> NDArray[np.bool_]:
         """The outcomes at u0 that raise the score, a (pairs, joint) mask: D of the second test."""
         event = np.zeros(self.code.game.shape, dtype=np.bool_)
@@ -110,4 +117,31 @@ class ScoreCertificate(ABC):
                 "starred": self.code.starred,
                 **self.determined_by(),
             }
+        )
+
+
+def check_shape(certificate: ScoreCertificate) -> None:
+    """Check what every kind has to set, as far as can be seen without its proof.
+
+    Raises:
+        InputError: a code, ε, β or factors of another type, shape or range, or factors that can be
+            written to.
+    """
+    code, factors = certificate.code, certificate.log2_factors
+    what = f"the {certificate.kind} certificate"
+    if not isinstance(code, SettingCode):
+        raise InputError(f"{what} has code {code!r:.60}, expected a SettingCode")
+    check_epsilon(certificate.epsilon)
+    if not isinstance(certificate.beta, (int, float)) or not 0 < certificate.beta < math.inf:
+        raise InputError(f"{what} has beta {certificate.beta!r:.60}, expected a number above 0")
+    if (
+        not isinstance(factors, np.ndarray)
+        or factors.shape != code.game.shape
+        or factors.dtype != np.float64
+        or factors.flags.writeable
+        or not (factors < np.inf).all()  # also catches nan
+    ):
+        raise InputError(
+            f"{what} has log2_factors that are no read-only float64 array of shape "
+            f"{code.game.shape} without nan and +inf"
         )

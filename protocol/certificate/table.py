@@ -107,6 +107,10 @@ class TableCertificate(ScoreCertificate):
             },
         }
 
+    def facts(self) -> dict[str, Any]:
+        """Number of cases of the proof, and the notes."""
+        return {"cases": len(self.proof.alpha), "about": dict(self.about)}
+
     @classmethod
     def from_content(cls, fields: Fields, game: Game) -> TableCertificate:
         """Inverse of `content`, verified in exact arithmetic."""

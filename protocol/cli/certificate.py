@@ -11,7 +11,6 @@ import click
 
 from protocol.certificate.file import read, write
 from protocol.certificate.score import ScoreCertificate
-from protocol.certificate.table import TableCertificate
 from protocol.cli import _options as options
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
@@ -173,24 +172,20 @@ def _code(name: str, starred: str) -> SettingCode | None:
 
 
 def _facts(certificate: ScoreCertificate) -> dict[str, Any]:
-    table = certificate if isinstance(certificate, TableCertificate) else None
-    return {
-        **summary(certificate),
-        "cases": None if table is None else len(table.proof.alpha),
-        "tested_pairs": int(certificate.code.settings_used.sum()) - 1,
-        "about": {} if table is None else dict(table.about),
-    }
+    tested = int(certificate.code.settings_used.sum()) - 1
+    return {**summary(certificate), "tested_pairs": tested, **certificate.facts()}
 
 
 def _text(data: dict[str, Any]) -> str:
     lines = [
-        f"Certificate for sources up to epsilon {data['epsilon']:g}",
+        f"Certificate ({data['kind']}) for sources up to epsilon {data['epsilon']:g}",
         f"  setting code  {data['code']!r}, {data['bits_per_run']} bits a run, starred pair "
         f"{data['starred']}, {data['tested_pairs']} other pairs tested",
         f"  beta          {data['beta']:.6g}",
-        f"  proof         {data['cases'] or 'closed form, no'} cases",
     ]
-    about = data["about"]  # notes of whoever made it: any texts and numbers
+    if "cases" in data:
+        lines.append(f"  proof         {data['cases']} cases")
+    about = data.get("about", {})  # notes of whoever made it: any texts and numbers
     if "noise" in about:
         runs = about.get("runs")
         count = "infinitely many" if runs is None else _number(runs, ",")

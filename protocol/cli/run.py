@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from protocol.cli import _options as options
-from protocol.cli._planning import nearest_for, plan_with_source
+from protocol.cli._planning import nearest_for, plan_and_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import advice_text, plan_text, show
 from protocol.data.provenance import Provenance
@@ -76,7 +76,7 @@ def command(
 
     request = wanted.request(runs, expected_behaviour(expect))
     device = open_device(device_kind, noise)
-    plan, source = plan_with_source(
+    plan, source = plan_and_source(
         request,
         lambda code: open_source(
             source_name,

@@ -10,7 +10,7 @@ import numpy as np
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
-from protocol.cli._planning import nearest_for, plan_with_source
+from protocol.cli._planning import nearest_for, plan_and_source
 from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
 from protocol.jobs.drive import send
@@ -156,7 +156,7 @@ def command(
             return open_source(source_name, wanted.epsilon, rng, code, source_offset)
 
         request = wanted.request(runs, behaviour)
-        plan, _ = plan_with_source(request, open_weak)
+        plan, _ = plan_and_source(request, open_weak)
     if not plan.output_bits:
         _decline(plan, request, expect, as_json)
         return 3

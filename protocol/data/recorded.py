@@ -249,3 +249,24 @@ def _labels(
         labels.append(int(text) - 1)
     u1, u2, x1, x2 = labels
     return u1, u2, x1, x2
+
+
+def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], game: Game) -> None:
+    """Check arrays of runs of a game.
+
+    Raises:
+        InputError: not one-dimensional uint8, of unequal length, or a value out of range.
+    """
+    for name, array, bound in (
+        ("settings", settings, game.n_pairs),
+        ("outcomes", outcomes, game.n_joint),
+    ):
+        if array.ndim != 1 or array.dtype != np.uint8:
+            raise InputError(
+                f"{name} have shape {array.shape} and dtype {array.dtype}, expected (n,) uint8"
+            )
+        if len(array) and int(array.max()) >= bound:
+            run = int((array >= bound).argmax())
+            raise InputError(f"{name}[{run}] is {array[run]}, expected 0..{bound - 1}")
+    if len(settings) != len(outcomes):
+        raise InputError(f"{len(settings)} settings but {len(outcomes)} outcomes")

@@ -16,13 +16,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.recorded import check_runs
 from protocol.jobs.job import ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.opening import open_provider
 from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import PLAYED, Provider
 from protocol.providers.retry import Patience
-from protocol.run.tally import check_runs
 from qdevices.errors import InputError
 
 #: Told the name of every step just before or after it, for logs and for tests of crashes.

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from protocol.certificate.score import ScoreCertificate
+from protocol.certificate.score import ScoreCertificate, check_shape
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
 from protocol.plan.promise import Promise
@@ -37,6 +37,7 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
     """
     if not isinstance(plan.certificate, ScoreCertificate):
         raise InputError(f"the plan's certificate is {plan.certificate!r:.60}, expected one")
+    check_shape(plan.certificate)
     numbers = _numbers(plan)
     if plan.extractor is not None and not isinstance(plan.extractor, Extractor):
         raise InputError(f"the plan's extractor is {plan.extractor!r:.60}, expected one or None")

@@ -7,12 +7,13 @@ one from a file.  All are sound; the one with the most output is taken.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.certificate.kinds import KINDS
+from protocol.certificate.kinds import CERTIFICATES
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.worth import estimated_output
 from protocol.plan.make import plan_with
@@ -20,6 +21,8 @@ from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.request import BEST, MOST_RUNS, OPTIMISED, Request
 from protocol.search.optimise import optimised_for
+from protocol.settings.code import SettingCode
+from protocol.sources.source import Source
 from qdevices.errors import InputError
 
 #: Certificates of a kind that are planned in full, the best by estimate.
@@ -30,7 +33,7 @@ _TRIALS = 2 + 11 + 12
 
 def choices() -> tuple[str, ...]:
     """Ways to choose a certificate, by the name that the command line uses."""
-    return (BEST, *KINDS)
+    return (BEST, *CERTIFICATES)
 
 
 def best_plan(request: Request, progress: Progress | None = None) -> Plan:
@@ -53,19 +56,51 @@ def best_plan(request: Request, progress: Progress | None = None) -> Plan:
         return plan_with(request, made)
     if chosen in (BEST, OPTIMISED):
         # With nothing to optimise, the plan that comes nearest says best what is missing.
-        kinds: tuple[str, ...] = KINDS.names
-    elif chosen in KINDS:
+        kinds: tuple[str, ...] = CERTIFICATES.names
+    elif chosen in CERTIFICATES:
         kinds = (chosen,)
     else:
         raise InputError(f"certificate {chosen!r} is unknown, expected {', '.join(choices())}")
     return _best_of(request, kinds)
 
 
+def plan_with_source(
+    request: Request,
+    open_weak: Callable[[SettingCode], Source],
+    progress: Progress | None = None,
+) -> tuple[Plan, Source]:
+    """The best plan, and the weak source opened for its setting code.
+
+    A source that is known not to be fair is planned for: the thresholds follow what it will do.
+    Soundness does not rest on that, only completeness.
+
+    Args:
+        request: what is asked for.
+        open_weak: opens the source, given the code.
+        progress: is told (stage, done, total) of an optimisation.
+
+    Raises:
+        InputError: as `best_plan`, or from the source.
+    """
+    plan = best_plan(request, progress)
+    source = open_weak(plan.code)
+    words = source.word_probabilities(plan.code.bits_per_run)
+    if words is not None:
+        known = replace(request, code=plan.code, word_probabilities=words)
+        plan = plan_with(known, plan.certificate)
+    return plan, source
+
+
 def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
     """The best plan with what these kinds have at hand; of each the best by estimate are tried."""
     plans, tried = [], 0
     for kind in kinds:
-        found = list(KINDS[kind].candidates(request))
+        try:
+            found = list(CERTIFICATES[kind].candidates(request))
+        except InputError:
+            if len(kinds) == 1:
+                raise
+            continue  # one that does not serve this request, among others
         rated = sorted(range(len(found)), key=lambda k: (-_estimate(request, found[k]), -k))
         plans += [plan_with(request, found[k]) for k in rated[:_FINALISTS]]
         tried += len(found)

@@ -15,9 +15,11 @@ from protocol.plan.audit import check_plan
 from protocol.plan.promise import Promise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan(Promise):
     """What a run commits itself to before the device is touched: a promise that was audited.
+
+    Plans are equal if their digests are.
 
     Raises:
         InputError: a value out of range, or an output that does not follow from the thresholds at
@@ -27,6 +29,12 @@ class Plan(Promise):
     def __post_init__(self) -> None:
         for name, value in check_plan(self).items():
             object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def delta(self) -> float:

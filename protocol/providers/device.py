@@ -23,6 +23,10 @@ class DeviceKind(ProviderKind):
         """The local provider, without latency or failures."""
         return LocalProvider.of(opening, LocalSpec(opening.backend))
 
+    def named_again(self, backend: str) -> str | None:
+        """None: a simulation of this machine does no harm."""
+        return None
+
     def check(self, backend: str, variant: Variant) -> None:
         """Open it."""
         # By name, as `protocol` imports Qiskit only when a device needs it.

@@ -110,10 +110,12 @@ class ProviderKind:
     def named_again(self, backend: str) -> str | None:
         """Why a run folder that was received does not choose this backend.
 
+        A kind that does no harm says so; who forgets it is asked for.
+
         Returns:
             The end of a sentence that begins with its name; None if it does no harm.
         """
-        return None
+        return "may do anything, which a run folder cannot ask for"
 
     def runs_code(self, backend: str) -> bool:
         """Whether opening it runs somebody's own code, which perhaps drives a real device."""

@@ -18,12 +18,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.data.recorded import check_runs
 from protocol.documents.database import ABOUT, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.documents.format import Format
 from protocol.providers.kinds import find_kind
 from protocol.providers.provider import PLAYED, STATUSES, Status
-from protocol.run.tally import check_runs
 from qdevices.errors import InputError
 from qdevices.noise import NoiseSpec
 from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant

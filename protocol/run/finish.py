@@ -18,7 +18,7 @@ from protocol.sources.source import Source
 from qdevices.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """A finished run: the verdict, and the output bits if it was accepted.
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from protocol.data.recorded import check_runs
 from protocol.settings.code import SettingCode
 from qdevices.errors import InputError
 from qdevices.game import Game
@@ -238,24 +239,3 @@ def check_lean(extractor_bits: NDArray[np.uint8], epsilon: float) -> None:
             f"{ones} of the {total} bits for the extractor are ones, but any source of epsilon "
             f"{epsilon:g} gives between {least:.0f} and {most:.0f}"
         )
-
-
-def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], game: Game) -> None:
-    """Check arrays of runs of a game.
-
-    Raises:
-        InputError: not one-dimensional uint8, of unequal length, or a value out of range.
-    """
-    for name, array, bound in (
-        ("settings", settings, game.n_pairs),
-        ("outcomes", outcomes, game.n_joint),
-    ):
-        if array.ndim != 1 or array.dtype != np.uint8:
-            raise InputError(
-                f"{name} have shape {array.shape} and dtype {array.dtype}, expected (n,) uint8"
-            )
-        if len(array) and int(array.max()) >= bound:
-            run = int((array >= bound).argmax())
-            raise InputError(f"{name}[{run}] is {array[run]}, expected 0..{bound - 1}")
-    if len(settings) != len(outcomes):
-        raise InputError(f"{len(settings)} settings but {len(outcomes)} outcomes")

@@ -65,6 +65,7 @@ class _Kind(SourceKind):
 
     name = "adversarial"
     help = "every bit leans by ε to make the starred setting pair rare"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

@@ -38,6 +38,7 @@ class _Kind(SourceKind):
 
     name = "bias"
     help = "every bit leans to 1 by ε"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

@@ -45,6 +45,7 @@ class _Kind(SourceKind):
 
     name = "markov"
     help = "every bit leans by ε to the one before"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

@@ -89,14 +89,15 @@ class SourceKind:
         argument: what the argument is, such as "PATH"; empty for a kind without one.
         offsets: whether the user may say at which bit to begin.
         named_again: why a run folder that was received does not choose it, as the end of a
-            sentence that begins with its name; None for a kind that does no harm.
+            sentence that begins with its name; None for a kind that does no harm, which has to say
+            so.
     """
 
     name: str
     help: str
     argument: str = ""
     offsets: bool = False
-    named_again: str | None = None
+    named_again: str | None = "may be anything, and a run folder does not choose it"
 
     @property
     def form(self) -> str:

@@ -92,6 +92,7 @@ class _Kind(SourceKind):
 
     name = "stdin"
     help = "bytes of standard input, most significant bit first"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

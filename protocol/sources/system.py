@@ -26,6 +26,7 @@ class _Kind(SourceKind):
 
     name = "os"
     help = "the operating system's generator, not reproducible"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

@@ -27,6 +27,7 @@ class _Kind(SourceKind):
 
     name = "uniform"
     help = "fair bits, whatever ε is declared of them"
+    named_again = None
 
     def open(
         self, argument: str, epsilon: float, rng: Generator, code: SettingCode, offset: int | None

@@ -12,7 +12,7 @@ from qiskit.transpiler import Target
 
 from qdevices.errors import InputError
 from qdevices.hardware.compilation import Compiled, compile_for, ideal_target
-from qdevices.hardware.kinds import KINDS, kind_of
+from qdevices.hardware.kinds import BACKENDS, kind_of
 from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.variants import check_variant
 
@@ -24,10 +24,10 @@ def open_backend(name: str) -> Any:
         InputError: an unknown name, or a package that is not installed.
     """
     kind, argument = kind_of(name)
-    if kind not in KINDS:
-        forms = ", ".join(KINDS[known].forms for known in KINDS)
+    if kind not in BACKENDS:
+        forms = ", ".join(BACKENDS[known].forms for known in BACKENDS)
         raise InputError(f"backend {name!r} is unknown, expected one of {forms}")
-    return KINDS[kind].open(argument)
+    return BACKENDS[kind].open(argument)
 
 
 def compiled_for(name: str, variant: str) -> Compiled:

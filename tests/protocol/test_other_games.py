@@ -35,7 +35,7 @@ from protocol.certificate.proof import (
 )
 from protocol.certificate.table import TableCertificate
 from protocol.data.provenance import Provenance
-from protocol.data.recorded import load_array, load_csv, load_pair
+from protocol.data.recorded import check_runs, load_array, load_csv, load_pair
 from protocol.diagnose.signs import count_runs, diagnose
 from protocol.plan.choose import best_plan
 from protocol.plan.file import read_plan, write_plan
@@ -43,7 +43,7 @@ from protocol.request import Request, same_code
 from protocol.run.folder import RunWriter, read_run
 from protocol.run.judge import judge, new_tally
 from protocol.run.play import execute
-from protocol.run.tally import Tally, check_runs
+from protocol.run.tally import Tally
 from protocol.run.verification import verify_folder
 from protocol.search.code_search import codes_from, starred_classes
 from protocol.search.optimise import SEARCH_GRID, optimise, optimised_certificate

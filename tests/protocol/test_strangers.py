@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from protocol.certificate.file import read, write
-from protocol.certificate.kinds import KINDS
+from protocol.certificate.kinds import CERTIFICATES
 from protocol.extract.kinds import EXTRACTORS
 from protocol.plan.choose import best_plan
 from protocol.request import Request
@@ -21,7 +21,7 @@ from qdevices.ks18.game import KS18
 
 @pytest.fixture
 def kinds(monkeypatch):
-    monkeypatch.setitem(KINDS.entries, "halved", "tests.strangers.halved:Halved")
+    monkeypatch.setitem(CERTIFICATES.entries, "halved", "tests.strangers.halved:Halved")
     monkeypatch.setitem(EXTRACTORS.entries, "masked", "tests.strangers.masked:Masked")
 
 
@@ -58,7 +58,7 @@ def test_it_is_one_of_the_best_that_are_at_hand(kinds):
 def test_without_its_line_it_is_not_read(kinds, tmp_path):
     certificate = best_plan(Request(10**5, 0.01, KS18.honest, certificate="halved")).certificate
     write(certificate, tmp_path / "file.json")
-    del KINDS.entries["halved"]
+    del CERTIFICATES.entries["halved"]
     with pytest.raises(InputError, match="kind \"halved\", expected 'closed-form' or 'optimised'"):
         read(tmp_path / "file.json")
 

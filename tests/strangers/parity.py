@@ -19,6 +19,7 @@ class ParitySource(Endless):
 class ToyKind(SourceKind):
     name = "parity"
     help = "the parity of WIDTH fair bits"
+    named_again = None
     argument = "WIDTH"
 
     def open(self, argument, epsilon, rng, code, offset):

@@ -27,7 +27,7 @@ class BackendKind:
     open: Callable[[str], Any]
 
 
-KINDS: Registry[BackendKind] = Registry(
+BACKENDS: Registry[BackendKind] = Registry(
     "backend kind",
     {
         "aer": "qdevices.hardware.kinds.aer:KIND",

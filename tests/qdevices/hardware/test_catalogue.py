@@ -16,7 +16,7 @@ from qdevices.errors import InputError
 from qdevices.hardware import compiled_for, open_backend, run_chunk
 from qdevices.hardware.catalogue import check_offered, target_of
 from qdevices.hardware.compilation import ideal_target
-from qdevices.hardware.kinds import KINDS, kind_of
+from qdevices.hardware.kinds import BACKENDS, kind_of
 from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.ks18.game import KS18
 from tests.extras import imported
@@ -26,7 +26,7 @@ PLACE = "tests.strangers.ring:KIND"
 
 @pytest.fixture
 def ring(monkeypatch):
-    monkeypatch.setitem(KINDS.entries, "ring", PLACE)
+    monkeypatch.setitem(BACKENDS.entries, "ring", PLACE)
 
 
 def make_sampler():
@@ -122,7 +122,7 @@ def test_a_strangers_kind_is_opened_compiled_and_run(ring):
 
 def test_a_strangers_kind_is_known_to_the_command_line():
     code = (
-        f"from qdevices.hardware.kinds import KINDS; KINDS.entries['ring'] = {PLACE!r}\n"
+        f"from qdevices.hardware.kinds import BACKENDS; BACKENDS.entries['ring'] = {PLACE!r}\n"
         "from protocol.cli import main; main()"
     )
     command = ["circuits", "--backend", "ring:4", "--json"]
@@ -135,8 +135,8 @@ def test_a_strangers_kind_is_known_to_the_command_line():
 def test_kinds_are_listed_without_qiskit():
     code = (
         "import sys\n"
-        "from qdevices.hardware.kinds import KINDS\n"
-        "assert KINDS.names == ('aer', 'fake', 'ibm', 'python')\n"
+        "from qdevices.hardware.kinds import BACKENDS\n"
+        "assert BACKENDS.names == ('aer', 'fake', 'ibm', 'python')\n"
         "assert not [name for name in sys.modules if name.startswith('qiskit')]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
