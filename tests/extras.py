@@ -20,6 +20,7 @@ EXTRAS = {
     "hardware": "tenacity",
     "ibm": "qiskit_ibm_runtime",
     "plots": "matplotlib",
+    "dev": "mypy",
 }
 
 

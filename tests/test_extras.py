@@ -27,6 +27,6 @@ def test_an_extra_is_there_exactly_where_it_is_meant_to_be(extra):
 def test_the_extras_are_those_of_the_project():
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
-    assert extras.keys() - {"test", "dev"} == EXTRAS.keys()
+    assert extras.keys() - {"test"} == EXTRAS.keys()
     for extra, module in EXTRAS.items():
         assert any(wanted.startswith(module.replace("_", "-")) for wanted in extras[extra])
