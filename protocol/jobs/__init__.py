@@ -1,4 +1,4 @@
-"""Runs that are sent to a provider in chunks and survive being killed (theory 6, "order of runs").
+"""Runs that are sent to a provider in chunks and survive being killed (theory 4.7 and 6).
 
 `start` fixes the plan and the settings in a ledger before anything is sent, `drive` sends chunks
 and fetches outcomes, `resume` goes on from wherever the last process stopped, `result` writes the

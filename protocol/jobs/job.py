@@ -42,7 +42,7 @@ class Job:
         source: name of the weak source, a file by its absolute path.
         seed: of all simulated randomness.
         chunk: runs in a chunk, at most.
-        plan: `Plan.to_json()`.
+        plan: as `protocol.plan.file.plan_to_json` writes it.
         in_flight: jobs under way at a time, at most; None for no limit.
 
     Raises:

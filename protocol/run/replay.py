@@ -1,4 +1,4 @@
-"""Recorded runs: the same path as `run.execute`, without the device.
+"""Recorded runs: the same path as `play.execute`, without the device.
 
 The command line, `collect` and `verify` all certify through here, so no rule about what may be
 certified stands anywhere else.
@@ -32,12 +32,13 @@ def certify(
         plan: must not depend on the outcomes.
         data: the runs.
         source: fresh bits of the weak source for the extractor; None to stop at the verdict.
-        allow_grouped: also for runs that were grouped by setting, see `run.check_faithful`.
+        allow_grouped: also for runs that were grouped by setting, see `finish.check_faithful`.
         sink: is given settings and outcomes block by block, for storage.
         progress: is told (stage, done, total).
 
     Raises:
-        InputError: another number of runs than planned, a value out of range, or as `run.finish`.
+        InputError: another number of runs than planned, a value out of range, or as
+            `finish.finish`.
     """
     check_recorded(plan, data, allow_grouped)
     if source is not None and plan.extractor is not None:
@@ -52,7 +53,7 @@ def check_recorded(plan: Plan, data: Recorded, allow_grouped: bool = False) -> N
     """Check, without looking at the runs, that a plan can be applied to them.
 
     Raises:
-        InputError: more or fewer runs than planned, or as `run.check_faithful`.
+        InputError: more or fewer runs than planned, or as `finish.check_faithful`.
     """
     check_faithful(data.provenance, allow_grouped)
     if len(data.settings) != plan.runs:

@@ -131,7 +131,7 @@ def test_score_of_counts_is_the_sum_over_runs():
 
 
 def test_honest_score_is_positive_at_a_tenth_of_a_percent_and_dies_at_a_few_percent():
-    """Theory 4.3: the closed form dies at about 3 % white noise (default code, ε = 0)."""
+    """Theory 4.2, remark 4.2.7: the closed form dies at about 3 % (default code, ε = 0)."""
     code = default_code()
     joint = code.probabilities()[:, None]
     # β → 0 is the most tolerant choice.

@@ -17,7 +17,7 @@ from qdevices.ks18.game import KS18
 
 
 def test_guessing_probabilities_of_the_three_classes():
-    """¾ at (1,1) and 12/17 at (1,3) are facts of theory 4.3; (1,2) is lower still."""
+    """¾ at (1,1) and 12/17 at (1,3) are facts of theory 2 (2.10); (1,2) is lower still."""
     assert guessing_probability(KS18.honest, 0, KS18) == pytest.approx(3 / 4, abs=1e-7)
     assert guessing_probability(KS18.honest, 2, KS18) == pytest.approx(12 / 17, abs=1e-7)
     assert guessing_probability(KS18.honest, 1, KS18) == pytest.approx(0.7019230769, abs=1e-7)
