@@ -20,8 +20,10 @@ from protocol.documents.format import FIRST_GAME
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.arrays import frozen, reals
 from qdevices.errors import InputError
-from qdevices.game import GAMES, Game
+from qdevices.game import Game
+from qdevices.games import GAMES
 
 #: Ways to choose a certificate, beside the name of a kind and a certificate itself.
 BEST, OPTIMISED = "best", "optimised"
@@ -90,6 +92,12 @@ class Request:
         EXTRACTORS[self.extractor]
         if self.code is not None and not isinstance(self.code, SettingCode):
             raise InputError(f"code is {self.code!r:.60}, expected a SettingCode or None")
+        if not isinstance(self.certificate, str) and not all(
+            hasattr(self.certificate, name) for name in ("code", "epsilon", "digest")
+        ):
+            raise InputError(
+                f"certificate is {self.certificate!r:.60}, expected a ScoreCertificate or a name"
+            )
         check_demands(self.runs, self.soundness, self.completeness, self.game)
         put(self, "behaviour", _behaviour(self.behaviour, self.game))
         if not isinstance(self.certificate, str):
@@ -106,7 +114,7 @@ class Request:
         check_covered(certificate, self.epsilon)
 
     def _words(self, given: ArrayLike) -> NDArray[np.float64]:
-        words = np.array(given, dtype=np.float64)
+        words = reals("word probabilities", given)
         expected = None if self.code is None else (len(self.code.words),)
         if words.shape != expected:
             raise InputError(
@@ -114,8 +122,7 @@ class Request:
             )
         if not (words >= 0).all() or abs(float(words.sum()) - 1) > _ROUNDING:
             raise InputError("word probabilities are no distribution, expected one")
-        words.setflags(write=False)
-        return words
+        return frozen(words)
 
     @property
     def game(self) -> Game:
@@ -138,7 +145,7 @@ class Request:
         if self.code is not None:
             found["code"] = [list(self.code.words), self.code.starred]
         if self.game != GAMES[FIRST_GAME]:
-            found["game"] = self.game.name
+            found["game"] = self.game.identity
         return digest(found)
 
     def __eq__(self, other: object) -> bool:
@@ -206,12 +213,15 @@ def check_demands(
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InputError(f"{name} is {value!r:.60}, expected a number")
-    return float(value) + 0.0
+    try:
+        return float(value) + 0.0
+    except OverflowError:
+        raise InputError(f"{name} is {value!r:.60}, expected a finite number") from None
 
 
 def _behaviour(given: ArrayLike, game: Game) -> NDArray[np.float64]:
     """A read-only copy of P(x|u), normalised; it may signal, as processors do."""
-    table = np.array(given, dtype=np.float64)
+    table = reals("behaviour", given)
     if table.shape != game.shape:
         raise InputError(f"behaviour has shape {table.shape}, expected {game.shape}")
     off = ~((table >= -_ROUNDING) & (table <= 1 + _ROUNDING))
@@ -222,5 +232,4 @@ def _behaviour(given: ArrayLike, game: Game) -> NDArray[np.float64]:
     if sums.max() > 1e-6:
         u = int(sums.argmax())
         raise InputError(f"behaviour row {u} sums to {table[u].sum():.12g}, expected 1")
-    table.setflags(write=False)
-    return table
+    return frozen(table)

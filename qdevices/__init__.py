@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qdevices.device import Device, ReplayDevice, TableDevice
     from qdevices.errors import InputError, KsampError
-    from qdevices.game import GAMES, Game, check_behaviour
+    from qdevices.game import Game, check_behaviour
+    from qdevices.games import GAMES
     from qdevices.hardware.backends import reported_behaviour, run_chunk
     from qdevices.hardware.catalogue import open_backend
-    from qdevices.hardware.kinds import BACKENDS, BackendKind
+    from qdevices.hardware.kinds import BACKENDS
+    from qdevices.hardware.kinds.kind import BackendKind
     from qdevices.ks18.game import KS18
     from qdevices.laboratory import DEVICES, expected_behaviour, open_device
     from qdevices.noise.spec import NoiseSpec
@@ -52,10 +54,10 @@ __all__ = [
 #: Where each public name is, "module" or "module:name there".
 _PLACES = {
     "BACKENDS": "qdevices.hardware.kinds",
-    "BackendKind": "qdevices.hardware.kinds",
+    "BackendKind": "qdevices.hardware.kinds.kind",
     "DEVICES": "qdevices.laboratory",
     "Device": "qdevices.device",
-    "GAMES": "qdevices.game",
+    "GAMES": "qdevices.games",
     "Game": "qdevices.game",
     "InputError": "qdevices.errors",
     "KS18": "qdevices.ks18.game",

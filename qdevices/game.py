@@ -8,6 +8,7 @@ A table has shape (pairs, joint), for KS-18 (81, 16), and its entries are number
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qdevices.arrays import frozen, reals
 from qdevices.errors import InputError
-from qdevices.registry import Registry
 
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,31}")
 #: Setting pairs, and joint outcomes, that one byte can tell apart.
@@ -68,16 +69,16 @@ class Game:
                     f"game {self.name!r} has {what} {counts!r:.60}, expected a pair of whole "
                     f"numbers from {least} on with a product of at most {MOST}, one byte a run"
                 )
-        losing = np.asarray(self.losing)
+        losing = self.losing
+        if not isinstance(losing, np.ndarray):
+            raise InputError(f"game {self.name!r} has a losing table {losing!r:.60}, expected one")
         if losing.dtype != np.bool_ or losing.shape != self.shape:
             raise InputError(
                 f"game {self.name!r} has a losing table of shape {losing.shape} and dtype "
                 f"{losing.dtype}, expected {self.shape} bool"
             )
         for field, table in (("losing", losing), ("honest", check_behaviour(self.honest, self))):
-            own = np.array(table, order="C", copy=True)
-            own.setflags(write=False)
-            object.__setattr__(self, field, own)
+            object.__setattr__(self, field, frozen(table))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -95,6 +96,17 @@ class Game:
 
     def __repr__(self) -> str:
         return f"Game({self.name!r}, settings={self.settings}, outcomes={self.outcomes})"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells the game from any other in a digest: name, shape and SHA-256 of S_B."""
+        losing = hashlib.sha256(np.packbits(self.losing).tobytes()).hexdigest()
+        return {
+            "name": self.name,
+            "settings": list(self.settings),
+            "outcomes": list(self.outcomes),
+            "losing": losing,
+        }
 
     @property
     def n_pairs(self) -> int:
@@ -152,8 +164,7 @@ class Game:
                 f"symmetry {int(bad.argmax())} of game {self.name!r} keeps not settings, outcomes, "
                 "losing table and honest behaviour"
             )
-        group.setflags(write=False)
-        return group
+        return frozen(group)
 
     def _relabels(self, group: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows are relabellings of settings and outcomes, perhaps with exchange; (order,)."""
@@ -188,7 +199,7 @@ class Game:
         Raises:
             InputError: `weight` outside [0, 1].
         """
-        if not 0 <= weight <= 1:
+        if not isinstance(weight, (int, float, np.floating)) or not 0 <= weight <= 1:
             raise InputError(f"white noise {weight} is outside [0, 1]")
         table = self.honest if behaviour is None else behaviour
         return (1 - weight) * table + weight / self.n_joint
@@ -200,6 +211,8 @@ class Game:
             InputError: a label out of range.
         """
         for label, count in zip((first, second), self.settings, strict=True):
+            if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+                raise InputError(f"setting label {label!r:.40}, expected a whole number")
             if not 1 <= label <= count:
                 raise InputError(f"setting label {label} is outside 1..{count}")
         return self.settings[1] * (first - 1) + (second - 1)
@@ -252,7 +265,7 @@ def check_behaviour(
             normalised, or a marginal that depends on the other party's setting; the message
             names the offending entry.
     """
-    table = np.asarray(table, dtype=np.float64)
+    table = reals("behaviour", table)
     if table.shape != game.shape:
         raise InputError(f"behaviour has shape {table.shape}, expected {game.shape}")
     bad = ~((table >= -tolerance) & (table <= 1 + tolerance))
@@ -272,7 +285,3 @@ def check_behaviour(
                 f"{own + 1} varies by {spread.max():.3g} with the other party's setting"
             )
     return table
-
-
-#: Games by the name that documents have for them.
-GAMES: Registry[Game] = Registry("game", {"ks18": "qdevices.ks18.game:KS18"})

@@ -54,7 +54,7 @@ class Registry(Generic[T]):
         Raises:
             InputError: there is none.
         """
-        if name not in self.entries:
+        if not isinstance(name, str) or name not in self.entries:
             raise InputError(f"{self.what} {name!r:.60}, expected one of {', '.join(self.entries)}")
         found: Any = self.entries[name]
         if isinstance(found, str):

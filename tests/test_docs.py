@@ -15,7 +15,7 @@ from protocol.providers.kind import ProviderKind
 from protocol.providers.provider import Provider
 from protocol.sources.source import Source, SourceKind
 from qdevices.game import Game
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 from qdevices.noise.term import NoiseTerm
 
 ROOT = Path(__file__).parents[1]

@@ -1,16 +1,19 @@
 """Whether a certificate object is what its kind proves: restored from its document, and compared.
 
 Certificates are proved when they are built, but objects can be put together by anybody who tries.
+What is compared with is therefore made anew, past every cache.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from protocol.certificate.file import from_json, to_json
+from protocol.certificate.file import proved_again
 from protocol.certificate.kinds import CERTIFICATES
-from protocol.certificate.score import ScoreCertificate
+from protocol.certificate.score import ScoreCertificate, check_shape
 from qdevices.errors import InputError
+from qdevices.game import Game
+from qdevices.games import GAMES
 
 
 def check_certificate(certificate: ScoreCertificate) -> None:
@@ -25,7 +28,13 @@ def check_certificate(certificate: ScoreCertificate) -> None:
             f"a certificate of class {type(certificate).__name__}, expected that of its kind "
             f"{certificate.kind!r}"
         )
-    proved = from_json(to_json(certificate))
+    game = certificate.code.game
+    if type(game) is not Game or GAMES[game.name] != game:
+        raise InputError(
+            f"a certificate for a game {game!r:.80} that is not entered under its name"
+        )
+    check_shape(certificate)
+    proved = proved_again(certificate)
     same = (
         certificate.code == proved.code
         and certificate.epsilon == proved.epsilon

@@ -38,6 +38,7 @@ from protocol.request import Request
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.arrays import frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
@@ -112,8 +113,7 @@ def _log2_factors(code: SettingCode, epsilon: float, beta: float) -> NDArray[np.
     penalty = np.log1p(-beta * floor * C * rho) / np.log(2)
     factors[:] = np.where(KS18.losing, penalty[:, None], 0.0)
     factors[STARRED_SETTING, starred_outcomes()] = np.log1p(beta * floor * S) / np.log(2)
-    factors.setflags(write=False)
-    return factors
+    return frozen(factors)
 
 
 def check_code(code: SettingCode) -> None:

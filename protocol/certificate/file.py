@@ -17,7 +17,7 @@ from protocol.documents.fields import Fields, canonical, parse_json, printable
 from protocol.documents.files import read_json
 from protocol.documents.format import FIRST_GAME, Format
 from qdevices.errors import InputError
-from qdevices.game import GAMES
+from qdevices.games import GAMES
 
 FORMAT = Format("ksamp-certificate", "certificate")
 
@@ -28,8 +28,12 @@ def to_json(certificate: ScoreCertificate) -> dict[str, Any]:
     return FORMAT.seal(content, certificate.code.game.name)
 
 
-def from_json(data: Any) -> ScoreCertificate:
+def from_json(data: Any, *, bare: bool = False) -> ScoreCertificate:
     """Inverse of `to_json`; the certificate is proved again.
+
+    Args:
+        data: the document.
+        bare: whether a closed form may be without header and digest, as plans of 2.0 hold it.
 
     Raises:
         InputError: another format or version, an unknown game, missing, unusable or unknown
@@ -41,18 +45,27 @@ def from_json(data: Any) -> ScoreCertificate:
         text = canonical(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the certificate is no JSON: {printable(error, 100)}") from None
-    return _proved(text)
+    return _proved(text, bare and "format" not in data)
+
+
+def proved_again(certificate: ScoreCertificate) -> ScoreCertificate:
+    """A certificate restored from the document of another: a fresh object, proved now.
+
+    Raises:
+        InputError: as `from_json`.
+    """
+    return _proved.__wrapped__(canonical(to_json(certificate)), False)
 
 
 @lru_cache(maxsize=32)
-def _proved(text: bytes) -> ScoreCertificate:
+def _proved(text: bytes, bare: bool) -> ScoreCertificate:
     # Cached by content, since a plan, its run and its report read the same certificate.  What was
     # digested is read, so nothing that looks the same in two places can differ between them.
     data = parse_json(text, "the certificate")
-    if "format" in data:
+    if not bare:
         opened = FORMAT.open(data)
         fields, game = opened.fields, GAMES[opened.game]
-    else:  # the closed form, as plans of version 2.0 hold it
+    else:
         fields, game = Fields(data, "the certificate"), GAMES[FIRST_GAME]
         fields.choice("kind", "closed-form")
     return CERTIFICATES[fields.choice("kind", *CERTIFICATES)].from_content(fields, game)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qdevices.arrays import frozen
 from qdevices.game import Game
 
 
@@ -39,10 +40,7 @@ def slots(game: Game) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     o1, o2 = game.outcomes
     u, x = np.divmod(np.arange(game.entries), game.n_joint)
     x1, x2 = np.divmod(x, o2)
-    alice, bob = o1 * u + x1, game.n_pairs * o1 + o2 * u + x2
-    for slot in (alice, bob):
-        slot.setflags(write=False)
-    return alice, bob
+    return frozen(o1 * u + x1), frozen(game.n_pairs * o1 + o2 * u + x2)
 
 
 def _parts(potentials: NDArray[Any], game: Game) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -65,8 +63,7 @@ def zero_sum_classes(game: Game) -> NDArray[np.int64]:
     bob = s1 * o1 + np.arange(s2 * o2).reshape(1, s2, o2)
     parts = (np.broadcast_to(alice, (s1, s2, o1)), np.broadcast_to(bob, (s1, s2, o2)))
     result = np.concatenate([part.ravel() for part in parts])
-    result.setflags(write=False)
-    return result
+    return frozen(result)
 
 
 def sums(potentials: NDArray[Any], game: Game) -> NDArray[Any]:

@@ -50,6 +50,7 @@ from protocol.certificate.potentials import n_slots, reduced_costs, slots, sums
 from protocol.documents.fields import printable
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.arrays import frozen
 from qdevices.errors import KsampError
 from qdevices.game import Game
 
@@ -100,9 +101,7 @@ def _own_array(numbers: object, what: str) -> NDArray[np.int64]:
     if type(numbers) is not np.ndarray or numbers.dtype != np.int64:
         kind = getattr(numbers, "dtype", type(numbers).__name__)
         raise ProofError(f"{what} are of type {kind}, expected an array of int64")
-    own = np.array(numbers, dtype=np.int64, order="C", copy=True)
-    own.setflags(write=False)
-    return own
+    return frozen(numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +180,7 @@ def setting_weights(code: SettingCode, epsilon: float) -> NDArray[np.int64]:
         alike = words == count
         exact = (1 << BITS) / Fraction(float(ratios[alike].max()))
         weights[alike] = min(exact.numerator // exact.denominator, MOST_WEIGHT)
-    weights.setflags(write=False)
-    return weights
+    return frozen(weights)
 
 
 def power_up(value: int, beta: int) -> int:

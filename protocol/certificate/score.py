@@ -31,8 +31,10 @@ from protocol.documents.format import FIRST_GAME
 from protocol.request import Request
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.arrays import is_frozen
 from qdevices.errors import InputError
-from qdevices.game import GAMES, Game
+from qdevices.game import Game
+from qdevices.games import GAMES
 
 
 class ScoreCertificate(ABC):
@@ -104,14 +106,14 @@ class ScoreCertificate(ABC):
     def digest(self) -> str:
         """SHA-256 of what determines the certificate, 64 hexadecimal digits.
 
-        Neither names nor notes count, nor how a file spells or packs its numbers; but the game's
-        name does, so that no two games share a digest, unless it is the one that digests were
+        Neither names nor notes count, nor how a file spells or packs its numbers; but the game
+        does, so that no two games share a digest, unless it is the one that digests were
         taken of before there were others.
         """
         game = self.code.game
         return digest(
             {
-                **({} if game == GAMES[FIRST_GAME] else {"game": game.name}),
+                **({} if game == GAMES[FIRST_GAME] else {"game": game.identity}),
                 "kind": self.kind,
                 "words": list(self.code.words),
                 "starred": self.code.starred,
@@ -129,7 +131,7 @@ def check_shape(certificate: ScoreCertificate) -> None:
     """
     code, factors = certificate.code, certificate.log2_factors
     what = f"the {certificate.kind} certificate"
-    if not isinstance(code, SettingCode):
+    if type(code) is not SettingCode:
         raise InputError(f"{what} has code {code!r:.60}, expected a SettingCode")
     check_epsilon(certificate.epsilon)
     if not isinstance(certificate.beta, (int, float)) or not 0 < certificate.beta < math.inf:
@@ -138,10 +140,10 @@ def check_shape(certificate: ScoreCertificate) -> None:
         not isinstance(factors, np.ndarray)
         or factors.shape != code.game.shape
         or factors.dtype != np.float64
-        or factors.flags.writeable
+        or not is_frozen(factors)
         or not (factors < np.inf).all()  # also catches nan
     ):
         raise InputError(
-            f"{what} has log2_factors that are no read-only float64 array of shape "
+            f"{what} has log2_factors that are no float64 array of `frozen` of shape "
             f"{code.game.shape} without nan and +inf"
         )

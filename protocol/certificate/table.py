@@ -37,10 +37,13 @@ from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
 from protocol.request import Request, same_code
 from protocol.settings.code import SettingCode
+from qdevices.arrays import frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
 
 #: Notes on how a certificate was found.
+#: Largest proof that is unpacked, bytes, whatever the game; those of KS-18 have at most 5 MB.
+_MOST_UNPACKED = 1 << 26
 _MOST_NOTES, _MOST_NOTE_NAME, _MOST_NOTE = 16, 64, 200
 
 
@@ -70,6 +73,8 @@ class TableCertificate(ScoreCertificate):
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        if type(self.table) is not Table or type(self.proof) is not Proof:
+            raise InputError("a certificate stands on a Table and a Proof, expected these classes")
         put(self, "about", MappingProxyType(_checked_notes(self.about)))
         check_proof(self.table, self.proof)
         put(self, "code", self.table.code)
@@ -139,8 +144,7 @@ def _log2_factors(table: Table) -> NDArray[np.float64]:
         exact = np.log2(table.factors / 2.0**FACTOR_BITS)
     # One step down pays for the rounding of the logarithm.
     found = np.where(table.factors == 1 << FACTOR_BITS, 0.0, np.nextafter(exact, -np.inf))
-    found.setflags(write=False)
-    return found
+    return frozen(found)
 
 
 def _beta(data: Mapping[str, Any]) -> int:
@@ -156,7 +160,8 @@ def _factors(certificate: Fields, game: Game) -> NDArray[np.int64]:
     fields.integer("log2_denominator", FACTOR_BITS, FACTOR_BITS)
     rows = fields.list("rows", game.n_pairs)
     fields.done()
-    if len(rows) != game.n_pairs or any(type(row) is not str or len(row) > 1000 for row in rows):
+    most = max(1000, 20 * game.n_joint)  # characters: a factor has at most 16 digits
+    if len(rows) != game.n_pairs or any(type(row) is not str or len(row) > most for row in rows):
         raise InputError(
             f"the certificate has {len(rows)} factor rows, expected {game.n_pairs} texts"
         )
@@ -218,7 +223,7 @@ def _pack(numbers: NDArray[np.int64]) -> str:
 
 def _most_bytes(game: Game) -> int:
     """Size of the largest proof, unpacked; the text that holds it is shorter than twice that."""
-    return most_cases(game) * (n_slots(game) + 1) * 8
+    return min(most_cases(game) * (n_slots(game) + 1) * 8, _MOST_UNPACKED)
 
 
 def _unpack(text: str, game: Game) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from protocol.certificate import file as certificates
 from protocol.certificate.score import ScoreCertificate
+from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.plan.choose import choices
 from protocol.request import Request, check_demands
 from protocol.settings.ks18 import CODES
@@ -47,10 +48,6 @@ class Count(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         if not number.is_integer():
             self.fail(f"{value!r} is no whole number", param, ctx)
         return int(number)
-
-
-#: Options that a plan fixes, by the names of their parameters.
-_PLANNED = ("runs", "expect", "epsilon", "soundness", "completeness", "code_name", "certificate")
 
 
 def given(context: click.Context) -> set[str]:
@@ -92,6 +89,7 @@ class Wanted:
         epsilon, soundness, completeness: as in `Request`.
         certificate: "best" and so on, or a file.
         code_name: a setting code's name; None for the certificate's own.
+        extractor: a kind of extractor.
     """
 
     epsilon: float
@@ -99,6 +97,7 @@ class Wanted:
     completeness: float
     code_name: str | None
     certificate: str
+    extractor: str
 
     def request(self, runs: int | None, behaviour: NDArray[np.float64]) -> Request:
         """The request; a certificate's file is read and its claim proved.
@@ -117,7 +116,12 @@ class Wanted:
             self.completeness,
             certificate_choice(self.certificate),
             None if self.code_name is None else CODES[self.code_name](),
+            self.extractor,
         )
+
+
+#: Options that a plan fixes, by the names of their parameters.
+_PLANNED = ("runs", "expect", *(field.name for field in fields(Wanted)))
 
 
 def certificate_choice(text: str) -> str | ScoreCertificate:
@@ -180,7 +184,15 @@ _plan_options = _compose(
         show_default=True,
         metavar="|".join((*choices(), "FILE")),
         help="'best' of the closed form and those that ship with ksamp; 'optimised' now, for just "
-        "this plan, in about two minutes; or a file of `ksamp certificate optimise`.",
+        "this plan, in about two minutes; the best of one kind; or a file of `ksamp certificate "
+        "optimise`.",
+    ),
+    click.option(
+        "--extractor",
+        type=click.Choice(EXTRACTORS.names),
+        default=DEFAULT,
+        show_default=True,
+        help="Kind of two-source extractor.",
     ),
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.score import ScoreCertificate
+from protocol.paper.theorem9 import second_event
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
 from protocol.run.finish import Result
@@ -62,11 +63,12 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
             f" accepted with probability >= {plan.completeness:g}",
             f"  weak bits    {plan.source_bits:,} in all",
         ]
-    pairs = "" if code.settings_used.all() else f"all {code.game.n_pairs} setting pairs, "
-    lines.append(
-        f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
-        f"certificate needs {pairs}{big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
-    )
+    if second_event(code.game).any():  # the paper speaks of one game
+        pairs = "" if code.settings_used.all() else f"all {code.game.n_pairs} setting pairs, "
+        lines.append(
+            f"  Theorem 9    {'applies' if nine.applies else 'does not apply'}: the paper's own "
+            f"certificate needs {pairs}{big(nine.runs_needed)} runs and L < {nine.delta_limit:.3g}"
+        )
     if plan.extractor is not None:
         for k, sentence in enumerate(assumptions(plan, chunk)):
             head = "  assumes      - " if not k else f"{_INDENT}- "

@@ -40,7 +40,7 @@ class Recorded:
         provenance: how they came about.
 
     Raises:
-        InputError: arrays of unequal length.
+        InputError: no arrays (n,) uint8 of equal length, or no provenance.
     """
 
     settings: NDArray[np.uint8]
@@ -48,8 +48,13 @@ class Recorded:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        for name, array in (("settings", self.settings), ("outcomes", self.outcomes)):
+            if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != np.uint8:
+                raise InputError(f"{name} are {array!r:.60}, expected an array (n,) uint8")
         if len(self.settings) != len(self.outcomes):
             raise InputError(f"{len(self.settings)} settings but {len(self.outcomes)} outcomes")
+        if not isinstance(self.provenance, Provenance):
+            raise InputError(f"provenance is {self.provenance!r:.60}, expected a Provenance")
 
 
 _CSV_COLUMNS = ("u1", "u2", "x1", "x2")
@@ -261,6 +266,8 @@ def check_runs(settings: NDArray[np.uint8], outcomes: NDArray[np.uint8], game: G
         ("settings", settings, game.n_pairs),
         ("outcomes", outcomes, game.n_joint),
     ):
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{name} are {array!r:.60}, expected an array (n,) uint8")
         if array.ndim != 1 or array.dtype != np.uint8:
             raise InputError(
                 f"{name} have shape {array.shape} and dtype {array.dtype}, expected (n,) uint8"

@@ -20,6 +20,7 @@ from typing import Any
 from protocol.documents.fields import Fields, digest, printable
 from protocol.documents.files import MOST_JSON_BYTES, read_json, write_file
 from qdevices.errors import InputError
+from qdevices.games import GAMES
 
 #: The game of documents that do not name one.
 FIRST_GAME = "ks18"
@@ -162,7 +163,7 @@ class Format:
         minor = self._minor(fields.any("version"), what)
         if not self.about_game:
             return minor, ""
-        return minor, FIRST_GAME if minor == 0 else fields.text("game", _MOST_NAME)
+        return minor, FIRST_GAME if minor == 0 else fields.choice("game", *GAMES)
 
     def _minor(self, version: Any, what: str) -> int:
         major, dot, text = version.partition(".") if type(version) is str else ("", "", "")

@@ -120,7 +120,7 @@ def collect(
         job = ledger.job
         check_named("backend", job.backend, backend)
         check_named("source", job.source, source)
-        plan = plan_from_json(job.plan)
+        plan = plan_from_json(job.plan, bare=True)  # ledgers of 2.0 are read, too
         with Lock(root / NAME):
             if ledger.published:
                 result, digest = _published(root, ledger, plan)

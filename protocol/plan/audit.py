@@ -15,6 +15,7 @@ import numpy as np
 from protocol.certificate.score import ScoreCertificate, check_shape
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
+from protocol.extract.kinds import EXTRACTORS
 from protocol.plan.promise import Promise
 from protocol.request import MOST_RUNS, check_covered, check_demands
 from protocol.settings.sv_tree import check_epsilon
@@ -46,6 +47,8 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
     check_demands(plan.runs, plan.soundness, plan.completeness, plan.code.game)
     check_covered(plan.certificate, numbers["epsilon"])
     given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
+    if given == math.inf or math.isnan(given):
+        raise InputError(f"the plan's score threshold {plan.score_least} gives no min-entropy")
     room = ROUNDING * max(1.0, abs(given))
     if not abs(plan.min_entropy_bits - max(0.0, given)) <= room:
         raise InputError(
@@ -93,6 +96,8 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
 def _real(name: str, value: Any, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InputError(f"the plan's {name} is {value!r:.60}, expected a number")
+    if isinstance(value, int) and abs(value) > 1 << 1000:
+        raise InputError(f"the plan's {name} is {value!r:.60}, expected a finite number")
     if not least <= value <= most or value == math.inf:
         raise InputError(f"the plan's {name} is {value}, expected {least:g} to {most:g}")
     return float(value) + 0.0
@@ -100,6 +105,12 @@ def _real(name: str, value: Any, least: float, most: float) -> float:
 
 def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: float) -> None:
     """Check that the plan's extractor gives its output from `given` bits, but for rounding."""
+    kind = EXTRACTORS[extractor.method]
+    if type(extractor) is not kind or kind.from_json(extractor.to_json()) != extractor:
+        raise InputError(
+            f"the plan's extractor {extractor.method!r:.60} is not what its kind is, expected one "
+            "as it was made or read"
+        )
     bits1 = extractor.source1_bits_for(extractor.length2)
     for name, found, expected in (
         ("reason for no output", plan.reason, None),

@@ -22,8 +22,6 @@ from qdevices.errors import InputError
 
 #: In 2.0 the document's digest was the plan's.
 FORMAT = Format("ksamp-plan", "plan", sealed_from=1)
-#: Entries that follow from the others; whoever reads them computes them anew.
-_DERIVED = ("delta", "mu1", "soundness_log2", "source_bits", "theorem9")
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -39,14 +37,18 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_from_json(data: Mapping[str, Any]) -> Plan:
-    """Inverse of `plan_to_json`; derived entries are recomputed.
+def plan_from_json(data: Mapping[str, Any], *, bare: bool = False) -> Plan:
+    """Inverse of `plan_to_json`; entries that follow from others are recomputed.
+
+    Args:
+        data: the plan's JSON value.
+        bare: whether a closed form may be without header and digest, as 2.0 wrote it.
 
     Raises:
         InputError: missing, unknown or unusable entries, or as `Plan`.
     """
     entries = Fields(data, "the plan")
-    certificate = certificates.from_json(entries.object("certificate"))
+    certificate = certificates.from_json(entries.object("certificate"), bare=bare)
     runs = entries.integer("runs", 1, MOST_RUNS)
     most = certificate.code.game.outcome_bits * runs
     found: dict[str, Any] = {
@@ -70,10 +72,26 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         else extractor_from_json(entries.any("extractor")),
         "reason": None if entries.missing("reason") else entries.text("reason"),
     }
-    for derived in _DERIVED:
-        entries.any(derived)
+    entries.number("delta", 0, 1)
+    entries.number("mu1", 0, 1)
+    if not entries.missing("soundness_log2"):
+        entries.number("soundness_log2")
+    entries.integer("source_bits", 0, 1 << 62)
+    entries.object("theorem9")
     entries.done()
     return Plan(**found)
+
+
+def check_game(opened: Opened, plan: Plan, what: str) -> None:
+    """Check that a document speaks of the game that its plan is for.
+
+    Raises:
+        InputError: of another one.
+    """
+    if opened.game != plan.code.game.name:
+        raise InputError(
+            f"{what} is of game {opened.game!r}, expected {plan.code.game.name!r} as in its plan"
+        )
 
 
 def _or_minus_inf(entries: Fields, key: str) -> float:
@@ -107,7 +125,8 @@ def plan_of(opened: Opened, what: str) -> Plan:
         InputError: as `read_plan`.
     """
     entries = opened.fields
-    plan = plan_from_json(entries.any("plan"))
+    plan = plan_from_json(entries.any("plan"), bare=opened.minor == 0)
+    check_game(opened, plan, what)
     key = "plan_sha256" if opened.sha256 else "sha256"
     if entries.text(key) != plan.digest:
         raise InputError(f"{what} was edited: its SHA-256 digest does not match")

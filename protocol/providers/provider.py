@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from protocol.documents.format import FIRST_GAME
 from qdevices.errors import KsampError
-from qdevices.game import GAMES
+from qdevices.games import GAMES
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")

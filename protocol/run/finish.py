@@ -30,7 +30,8 @@ class Result:
         provenance: how the runs came about.
 
     Raises:
-        InputError: output of a run that was not accepted, or of another length than planned.
+        InputError: output of a run that was not accepted, or of another length than planned, a
+            verdict of another number of runs, or arrays that are no bits.
     """
 
     plan: Plan
@@ -40,6 +41,22 @@ class Result:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        if self.verdict.runs != self.plan.runs or not isinstance(self.provenance, Provenance):
+            raise InputError(
+                f"the verdict is of {self.verdict.runs} runs, the plan of {self.plan.runs}, and "
+                f"the provenance is {type(self.provenance).__name__}"
+            )
+        for name, bits in (("output", self.output), ("extractor_bits", self.extractor_bits)):
+            if (
+                not isinstance(bits, np.ndarray)
+                or bits.dtype != np.uint8
+                or bits.ndim != 1
+                or (len(bits) and int(bits.max()) > 1)
+            ):
+                raise InputError(f"{name} are no bits, expected an array (n,) uint8 of 0 and 1")
+        needed = 0 if self.plan.extractor is None else self.plan.extractor.source1_bits
+        if len(self.extractor_bits) not in (0, needed):
+            raise InputError(f"{len(self.extractor_bits)} extractor bits, the plan needs {needed}")
         allowed = (0, self.plan.output_bits) if self.verdict.accepted else (0,)
         if len(self.output) not in allowed or bool(len(self.output)) != bool(
             len(self.extractor_bits)

@@ -32,6 +32,10 @@ class Verdict:
         score: Σ log₂F in bits, less `charge`.
         charge: bits that redrawn chunks cost.
         min_entropy_bits: certified by the counted score, except with probability ε'; ≥ 0.
+
+    Raises:
+        InputError: an acceptance with reasons against it, a refusal without, or a number out of
+            range.
     """
 
     accepted: bool
@@ -43,6 +47,22 @@ class Verdict:
     score: float
     charge: float
     min_entropy_bits: float
+
+    def __post_init__(self) -> None:
+        fits = (
+            type(self.accepted) is bool
+            and isinstance(self.reasons, tuple)
+            and all(isinstance(reason, str) for reason in self.reasons)
+            and self.accepted is not bool(self.reasons)
+            and type(self.runs) is int
+            and self.runs > 0
+            and self.charge >= 0
+            and self.min_entropy_bits >= 0
+        )
+        rates = (self.losing_rate, self.event_rate, self.paper_event_rate)
+        # A run that was not played has no rates.
+        if not fits or not all(0 <= r <= 1 or (math.isnan(r) and not self.accepted) for r in rates):
+            raise InputError(f"a verdict cannot be {str(self)!r:.200}")
 
 
 def new_tally(plan: Plan) -> Tally:
@@ -86,6 +106,8 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
             not proved, a tally of another plan, a number of runs other than planned, settings that
             cannot have come from the plan's code and ε-SV bits, or a provenance that does not fit.
     """
+    if type(plan) is not Plan or type(tally) is not Tally:
+        raise InputError("expected a Plan and a Tally, and no class derived from them")
     check_plan(plan)
     check_certificate(plan.certificate)
     _check_tally(plan, tally)

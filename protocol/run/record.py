@@ -7,6 +7,7 @@ a run ends) can tell later whether anything in the folder was changed.
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,7 +21,7 @@ from protocol.documents.fields import Fields
 from protocol.documents.files import read_json
 from protocol.documents.format import Format
 from protocol.plan.file import FORMAT as PLAN_FORMAT
-from protocol.plan.file import plan_from_json, plan_of, plan_to_json
+from protocol.plan.file import check_game, plan_from_json, plan_of, plan_to_json
 from protocol.plan.plan import Plan
 from protocol.run.finish import Result
 from qdevices.errors import InputError
@@ -44,7 +45,8 @@ class RunRecord:
         sha256: digest of all that.
 
     Raises:
-        InputError: redrawn chunks that the plan's runs do not have.
+        InputError: an entry of another type, a digest that is none, files that lie elsewhere, or
+            redrawn chunks that the plan's runs do not have.
     """
 
     plan: Plan
@@ -57,6 +59,15 @@ class RunRecord:
     sha256: str
 
     def __post_init__(self) -> None:
+        if type(self.extracted) is not bool:
+            raise InputError(f"extracted is {self.extracted!r:.60}, expected true or false")
+        for name in ("result", "versions", "seconds", "files"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise InputError(f"{name} is {getattr(self, name)!r:.60}, expected a mapping")
+        if not is_digest(self.sha256) or not all(map(is_digest, self.files.values())):
+            raise InputError("a digest of the record is none, expected 64 hexadecimal digits")
+        if any(Path(name).name != name for name in self.files):
+            raise InputError("a file of the record lies elsewhere, expected plain names")
         self.provenance.check_for(self.plan.runs)
 
     @classmethod
@@ -70,7 +81,7 @@ class RunRecord:
         opened = FORMAT.open(data)
         entries = opened.fields
         record = cls(
-            plan=plan_from_json(entries.any("plan")),
+            plan=plan_from_json(entries.any("plan"), bare=opened.minor == 0),
             result=entries.object("result"),
             extracted=entries.flag("extracted"),
             provenance=Provenance.from_json(entries.any("provenance")),
@@ -80,7 +91,13 @@ class RunRecord:
             sha256=opened.sha256,
         )
         entries.done()
+        check_game(opened, record.plan, "the record of the run")
         return record
+
+
+def is_digest(text: object) -> bool:
+    """Whether this is a SHA-256 as it is printed: 64 hexadecimal digits."""
+    return isinstance(text, str) and re.fullmatch("[0-9a-fA-F]{64}", text) is not None
 
 
 def versions() -> dict[str, str]:

@@ -35,18 +35,26 @@ class Tally:
         stride: at least `HEAD`; from every multiple of it on, the settings of `HEAD` runs are
             remembered.
         counts: runs with each setting and outcome, (pairs, joint).
+
+    Raises:
+        InputError: no code, or a number out of range.
     """
 
     code: SettingCode
     capacity: int
     stride: int = 1 << 12
     counts: NDArray[np.int64] = field(init=False)
-    _kept: list[NDArray[np.uint8]] = field(default_factory=list)
-    _room: int = -1
-    _runs: int = 0
-    _heads: list[bytearray] = field(default_factory=list)
+    _kept: list[NDArray[np.uint8]] = field(default_factory=list, init=False)
+    _room: int = field(default=-1, init=False)
+    _runs: int = field(default=0, init=False)
+    _heads: list[bytearray] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.code, SettingCode):
+            raise InputError(f"a tally's code is {self.code!r:.60}, expected a SettingCode")
+        for name, value, least in (("capacity", self.capacity, 0), ("stride", self.stride, HEAD)):
+            if type(value) is not int or value < least:
+                raise InputError(f"a tally's {name} is {value!r:.60}, expected {least} or more")
         self.counts = np.zeros(self.game.shape, dtype=np.int64)
         self._room = self.capacity
 

@@ -17,7 +17,7 @@ from protocol.documents.fields import printable
 from protocol.plan.file import plan_to_json
 from protocol.progress import Progress
 from protocol.run import folder
-from protocol.run.record import RunRecord
+from protocol.run.record import RunRecord, is_digest
 from protocol.run.replay import certify
 from protocol.sources.kept import KeptBits
 from qdevices.errors import InputError
@@ -81,7 +81,7 @@ def verify_folder(
         InputError: no run folder, no JSON in its record, or a digest that is none.
     """
     for wanted in (expected_plan, expected_record):
-        if wanted is not None and not _is_digest(wanted):
+        if wanted is not None and not is_digest(wanted):
             raise InputError(f"digest {wanted!r:.80}, expected 64 hexadecimal digits")
     data = folder.read_json_record(path)
     try:
@@ -122,17 +122,11 @@ def verify_folder(
     if unknown := sorted(set(record.result) - set(recomputed)):
         checks.append(Check("result", False, f"unknown entry {printable(unknown[0], 60)!r}"))
     unearned = record.extracted and not result.verdict.accepted
-    checks.append(
-        Check("no output unaccepted", not unearned, "not accepted, yet extracted" * unearned)
-    )
+    checks.append(Check("output earned", not unearned, "not accepted, yet extracted" * unearned))
     if record.extracted and result.verdict.accepted:
         same = bool(np.array_equal(result.output, stored.output))
         checks.append(Check("output bits", same, "" if same else "recomputed bits differ"))
     return found()
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and set(text.lower()) <= set("0123456789abcdef")
 
 
 def _digest_check(name: str, expected: str, found: str) -> Check:

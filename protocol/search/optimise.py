@@ -94,6 +94,8 @@ def optimise(
             return -math.inf, None
         return table_merit(table, joint, request), table
 
+    if not (setting_weights(code, epsilon) > 0).any():
+        return None  # so weak a source may never test any pair
     if request.runs is None:
         best_beta = ASYMPTOTIC_BETA
     else:

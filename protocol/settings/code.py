@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
 from protocol.settings.sv_tree import StarTree, check_epsilon, sv_maximum, sv_ratio
+from qdevices.arrays import frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
 
@@ -196,5 +197,4 @@ def _rho(code: SettingCode, epsilon: float) -> NDArray[np.float64]:
                 f"the weights of setting code {code.name!r} cannot be computed at epsilon {epsilon}"
             )
     result[code.starred] = 1.0
-    result.setflags(write=False)
-    return result
+    return frozen(result)

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qdevices.arrays import frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.symmetry import entry_permutations
@@ -70,8 +71,7 @@ PAPER_OUTCOME = 4 * 0 + 2
 #: Starred setting pair of the score certificate, u0 = (1,3) (theory 4.2), as an index.
 STARRED_SETTING = 9 * 0 + 2
 
-RAYS.setflags(write=False)
-BASES.setflags(write=False)
+RAYS, BASES = frozen(RAYS), frozen(BASES)
 
 
 def ray_overlaps() -> NDArray[np.float64]:

@@ -43,6 +43,8 @@ class NoiseSpec:
         Raises:
             InputError: an unknown or repeated name, or a value that its term cannot have.
         """
+        if not isinstance(text, str):
+            raise InputError(f"noise {text!r:.60}, expected a text such as 'ideal' or white=0.01")
         if text.strip() == "ideal":
             return cls()
         values: dict[str, Any] = {}

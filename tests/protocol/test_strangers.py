@@ -55,6 +55,25 @@ def test_it_is_one_of_the_best_that_are_at_hand(kinds):
     assert both.output_bits >= alone.output_bits > 0
 
 
+def test_the_command_line_names_them(kinds, ksamp):
+    """`--certificate halved` and `extract --method masked`, in this process."""
+    answer = ksamp("plan", "--runs", "1e5", "--certificate", "halved", "--json")
+    assert answer.status == 0
+    assert answer.json["certificate"]["kind"] == "halved"
+    refused = ksamp("plan", "--runs", "1e5", "--certificate", "thirded")
+    assert refused.status == 2
+    assert "none of best, closed-form, optimised, halved" in refused.err
+
+
+def test_best_takes_a_strangers_certificate_if_it_gives_more(kinds, monkeypatch):
+    """With no other kind entered."""
+    alone = best_plan(Request(10**6, 0.01, KS18.honest, certificate="halved"))
+    only = {"halved": CERTIFICATES.entries["halved"]}
+    monkeypatch.setattr(CERTIFICATES, "entries", only)
+    found = best_plan(Request(10**6, 0.01, KS18.honest))
+    assert (found.certificate.kind, found.output_bits) == ("halved", alone.output_bits)
+
+
 def test_without_its_line_it_is_not_read(kinds, tmp_path):
     certificate = best_plan(Request(10**5, 0.01, KS18.honest, certificate="halved")).certificate
     write(certificate, tmp_path / "file.json")

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qdevices.errors import InputError
-from qdevices.game import GAMES, Game, check_behaviour
+from qdevices.game import Game, check_behaviour
+from qdevices.games import GAMES
 from qdevices.ks18.game import KS18
 from tests.games.peres_mermin import PERES_MERMIN
 from tests.games.unequal import UNEQUAL

@@ -17,6 +17,7 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.documents.fields import Fields
 from protocol.request import Request
 from protocol.settings.code import SettingCode
+from qdevices.arrays import frozen
 from qdevices.game import Game
 
 
@@ -39,8 +40,7 @@ class Halved(ScoreCertificate):
     log2_factors: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
-        factors = self.whole.log2_factors / 2
-        factors.setflags(write=False)
+        factors = frozen(self.whole.log2_factors / 2)
         object.__setattr__(self, "code", self.whole.code)
         object.__setattr__(self, "epsilon", self.whole.epsilon)
         object.__setattr__(self, "beta", self.whole.beta / 2)

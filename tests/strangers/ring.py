@@ -7,7 +7,7 @@ from qiskit.transpiler import InstructionProperties, Target
 
 from qdevices.errors import InputError
 from qdevices.hardware.compilation import ideal_target
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 from qdevices.hardware.simulated import SimulatedBackend
 
 

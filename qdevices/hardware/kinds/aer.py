@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from qdevices.errors import InputError
 from qdevices.hardware.compilation import ideal_target
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 from qdevices.hardware.simulated import SimulatedBackend
 from qdevices.noise.reduced import noise_on
 from qdevices.noise.spec import NoiseSpec

@@ -6,7 +6,7 @@ import warnings
 from functools import lru_cache
 
 from qdevices.errors import InputError
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 from qdevices.hardware.simulated import SimulatedBackend
 
 

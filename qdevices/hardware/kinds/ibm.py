@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qdevices.errors import InputError
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 
 
 def _open(name: str) -> Any:

@@ -19,7 +19,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.transpiler import Target
 
 from qdevices.errors import InputError
-from qdevices.hardware.kinds import BackendKind
+from qdevices.hardware.kinds.kind import BackendKind
 
 
 @lru_cache(maxsize=8)

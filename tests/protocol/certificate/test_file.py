@@ -91,7 +91,7 @@ _ROW = " ".join(["0"] * 16)
     ("path", "value", "message"),
     [
         (["format"], "other", 'has format "other", expected'),
-        (["format"], None, 'has kind "optimised", expected'),
+        (["format"], None, "no entry 'format'"),
         (
             ["version"],
             1,

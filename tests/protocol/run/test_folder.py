@@ -356,7 +356,7 @@ def test_a_file_that_is_not_what_the_record_says_is_refused(run, tmp_path, name)
         ({"provenance": {"order": "run", "redraws": 1}}, "do not fit together"),
         ({"provenance": None}, "expected a JSON object"),
         ({"files": {}}, "has no digest in the record"),
-        ({"files": {"../../etc/passwd": "0" * 64}}, "has no digest in the record, or no place"),
+        ({"files": {"../../etc/passwd": "0" * 64}}, "lies elsewhere, expected plain names"),
         ({"versions": {"ksamp": "\x1b[2J"}}, "printable"),
         ({"seconds": {"run": "1"}}, "expected a number"),
         ({"inputs": {"order": "run"}}, "unknown entry 'inputs'"),
