@@ -16,13 +16,6 @@ from tests.extras import needs
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("*.py") if path.name != "_report.py")
 RESULTS = sorted(path.name for path in (BENCHMARKS / "results").glob("*.txt"))
-#: Results from before the date was printed; a name goes when its benchmark is run again.
-UNDATED = {
-    "certificates.txt", "check_trinomials.txt", "end_to_end.txt", "extract_bounds.txt",
-    "extract_end_to_end.txt", "extract_multiply.txt", "extract_nonexplicit.txt",
-    "extract_rounding.txt", "fake_backends.txt", "frames.txt", "hostile_certificates.txt",
-    "noise_tolerance.txt",
-}  # fmt: skip
 
 
 def _calls(node):
@@ -84,7 +77,6 @@ def test_a_picture_holds_its_circumstances(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_result_has_its_circumstances(name):
     head = (BENCHMARKS / "results" / name).read_text(encoding="utf-8").splitlines()[:5]
-    complete = [line.split()[0] for line in head if line] == [
+    assert [line.split()[0] for line in head if line] == [
         "command", "commit", "date", "machine", "versions",
     ]  # fmt: skip
-    assert complete is (name not in UNDATED)
