@@ -66,6 +66,8 @@ class Request:
         extractor: the kind of extractor.
         word_probabilities: expected distribution of the words of `code`, (2**bits_per_run,), if the
             source is known not to be fair; only completeness rests on it.
+        of_game: the game that is played; that of the code or the certificate, or else the first
+            one, unless given.
 
     Raises:
         InputError: a value out of range or of another shape, σ beyond what n runs could give on any
@@ -81,6 +83,7 @@ class Request:
     code: SettingCode | None = None
     extractor: str = DEFAULT
     word_probabilities: NDArray[np.float64] | None = None
+    of_game: Game | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -97,6 +100,11 @@ class Request:
         ):
             raise InputError(
                 f"certificate is {self.certificate!r:.60}, expected a ScoreCertificate or a name"
+            )
+        if self.of_game is not None and self.of_game != self.game:
+            raise InputError(
+                f"what is asked for is of game {self.game.name!r}, but the game given is "
+                f"{self.of_game!r:.60}"
             )
         check_demands(self.runs, self.soundness, self.completeness, self.game)
         put(self, "behaviour", _behaviour(self.behaviour, self.game))
@@ -126,17 +134,18 @@ class Request:
 
     @property
     def game(self) -> Game:
-        """That of the code or certificate asked for; the first game if it is of neither."""
+        """The one game of all that is asked for."""
         if self.code is not None:
             return self.code.game
-        return (
-            GAMES[FIRST_GAME] if isinstance(self.certificate, str) else self.certificate.code.game
-        )
+        if not isinstance(self.certificate, str):
+            return self.certificate.code.game
+        return GAMES[FIRST_GAME] if self.of_game is None else self.of_game
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that is asked, 64 hexadecimal digits; names of codes do not count."""
         found: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        del found["of_game"]
         for name in ("behaviour", "word_probabilities"):
             if found[name] is not None:
                 found[name] = hashlib.sha256(found[name].astype("<f8").tobytes()).hexdigest()

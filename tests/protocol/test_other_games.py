@@ -549,3 +549,14 @@ def test_codes_are_made_of_its_pairs():
     for found in codes_from(shares, 0, UNEQUAL):
         assert found.game is UNEQUAL
         assert found.settings_used.all()
+
+
+def test_a_request_may_name_its_game_and_only_one():
+    behaviour = UNEQUAL.noisy(0.001)
+    asked = Request(20_000, 0.01, behaviour, 8, of_game=UNEQUAL)
+    assert asked.game == UNEQUAL
+    assert asked.digest != Request(20_000, 0.01, behaviour, 8, code=code()).digest
+    with pytest.raises(InputError, match="is of game 'unequal', but the game given is Game"):
+        Request(20_000, 0.01, behaviour, 8, code=code(), of_game=PERES_MERMIN)
+    with pytest.raises(InputError, match=r"behaviour has shape \(6, 6\), expected \(81, 16\)"):
+        Request(20_000, 0.01, behaviour, 8)
