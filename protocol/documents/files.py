@@ -3,7 +3,8 @@
 A file is read only if it is a regular one (or, for sources, what its reader allows), opened
 without waiting, and to a limit.  A new file is written under a hidden name beside its own,
 `.NAME.partial-…`, which is held locked, synced, and moved to its name as the last step; what a
-killed process left under such a name is said and cleared by the next writer of that name.
+killed process left under such a name is said and cleared by the next writer of that name, which
+holds it locked meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +30,11 @@ MOST_JSON_BYTES = 1 << 25
 #: Mode of what must stay secret: output, weak bits, ledgers.
 PRIVATE = 0o600
 _PARTIAL = ".partial-"
+#: How long to wait for a lock that others have for a look or a removal only.
+_HOLD_SECONDS = 5.0
+_LOOK_SECONDS = 0.01
+#: New hidden names to try when a sweeper was faster.
+_TRIES = 100
 
 log = logging.getLogger("ksamp")
 
@@ -150,9 +157,11 @@ def check_new(path: str | Path, what: str, *, overwrite: bool = False) -> None:
     _check_replaceable(path, what, overwrite)
     sweep(path)
     try:
-        descriptor, name = tempfile.mkstemp(prefix=partial_prefix(path), dir=path.absolute().parent)
-        os.close(descriptor)
-        Path(name).unlink()
+        descriptor, temporary = _held_file(path)
+        try:
+            temporary.unlink()
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _unwritable(path, what, error) from None
 
@@ -181,11 +190,9 @@ def write_file(
     _check_replaceable(path, what, overwrite)
     sweep(path)
     try:
-        descriptor, name = tempfile.mkstemp(prefix=partial_prefix(path), dir=path.absolute().parent)
-        temporary = Path(name)
+        descriptor, temporary = _held_file(path)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                hold(file.fileno())
                 os.fchmod(file.fileno(), 0o666 & ~umask() if mode is None else mode)
                 file.write(data)
                 file.flush()
@@ -211,18 +218,26 @@ def partial_prefix(path: Path) -> str:
 
 
 def leftovers(path: Path) -> Iterator[Path]:
-    """What killed processes left of writing `path`: its hidden names that nobody holds locked."""
+    """What killed processes left of writing `path`: its hidden names that nobody holds locked.
+
+    Each is held until the next one is asked for, so that nobody takes it up while it is dealt
+    with; what was moved aside, `.old`, comes last.
+    """
     # As `tempfile` makes them, and nothing else that somebody may have called so.
     hidden = re.compile(re.escape(partial_prefix(path)) + r"[a-z0-9_]{8}(\.old)?")
+    parent = path.absolute().parent
     try:
-        with os.scandir(path.absolute().parent) as entries:
-            found = sorted(entry.name for entry in entries if hidden.fullmatch(entry.name))
+        with os.scandir(parent) as entries:
+            found = [entry.name for entry in entries if hidden.fullmatch(entry.name)]
     except OSError:
         return
-    for name in found:
-        candidate = path.absolute().parent / name
-        if not candidate.is_symlink() and not _is_held(candidate):
-            yield candidate
+    for name in sorted(found, key=lambda name: (name.endswith(".old"), name)):
+        candidate = parent / name
+        if (descriptor := _take_up(candidate)) is not None:
+            try:
+                yield candidate
+            finally:
+                os.close(descriptor)
 
 
 def sweep(path: Path) -> None:
@@ -234,30 +249,114 @@ def sweep(path: Path) -> None:
                 log.warning("ksamp: removed %s, left by an interrupted run", printable(str(left)))
 
 
-def hold(descriptor: int) -> None:
-    """Mark an open file or folder as in use by this process, until it is closed."""
-    with contextlib.suppress(ImportError, OSError):
+def hold(descriptor: int, path: Path) -> None:
+    """Mark an open file or folder as in use by this process, until it is closed.
+
+    Whoever looks whether it is in use has it for a moment; that is waited for.
+
+    Args:
+        descriptor: of what is marked.
+        path: its name, for messages.
+
+    Raises:
+        InputError: another process keeps it.
+    """
+    try:
         import fcntl
+    except ImportError:  # nobody can lock, and nothing is cleaned
+        return
+    stop = time.monotonic() + _HOLD_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= stop:
+                raise InputError(
+                    f"{str(path)!r} is in use by another process, expected it free within "
+                    f"{_HOLD_SECONDS:g} s"
+                ) from None
+            time.sleep(_LOOK_SECONDS)
+        except OSError:  # a file system without locks, where nothing is cleaned either
+            return
+        else:
+            return
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+def stands_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file or folder is the one of that name, now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
-def _is_held(path: Path) -> bool:
+def _take_up(path: Path) -> int | None:
+    """A descriptor that holds what nobody else does; None if it is held, gone or a link."""
     try:
         import fcntl
     except ImportError:  # no locks on this system: never clean what may be in use
-        return True
+        return None
     try:
         descriptor = open_now(path, os.O_RDONLY, follow=False)
     except OSError:
-        return True
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stands_at(descriptor, path):
+            return descriptor
     except OSError:
-        return True
-    finally:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _held_file(path: Path) -> tuple[int, Path]:
+    """A new hidden file beside `path`, open for writing and held."""
+
+    def make() -> tuple[int, Path]:
+        prefix = partial_prefix(path)
+        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=path.absolute().parent)
+        return descriptor, Path(name)
+
+    return _held(make)
+
+
+def _held_folder(path: Path) -> tuple[int, Path]:
+    """A new hidden folder beside `path`, open and held."""
+
+    def make() -> tuple[int, Path]:
+        hidden = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.absolute().parent))
+        flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+        try:
+            return open_now(hidden, flags, follow=False), hidden
+        except FileNotFoundError:
+            return -1, hidden
+        except OSError:
+            hidden.rmdir()
+            raise
+
+    return _held(make)
+
+
+def _held(make: Callable[[], tuple[int, Path]]) -> tuple[int, Path]:
+    """What `make` makes, once it is held and still there.
+
+    Until it is held it looks like a leftover, and whoever clears those may remove it; they hold it
+    while they do, so that what has its name when it is held keeps it.
+    """
+    for _ in range(_TRIES):
+        descriptor, path = make()
+        if descriptor < 0:
+            continue
+        try:
+            hold(descriptor, path)
+            if stands_at(descriptor, path):
+                return descriptor, path
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-    return False
+    raise OSError(errno.EAGAIN, "new files are removed by another process")
 
 
 @contextlib.contextmanager
@@ -269,15 +368,10 @@ def staging(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: it cannot be made.
+        InputError: another process keeps it.
     """
-    hidden = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.absolute().parent))
+    descriptor, hidden = _held_folder(path)
     try:
-        descriptor = open_now(hidden, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0), follow=False)
-    except OSError:
-        hidden.rmdir()
-        raise
-    try:
-        hold(descriptor)
         yield hidden
     finally:
         shutil.rmtree(hidden, ignore_errors=True)  # while nobody else can take it up

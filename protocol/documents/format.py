@@ -189,7 +189,11 @@ def is_sealed(data: Any) -> bool:
     """Whether a JSON value has its own digest as the entry "sha256", whatever else it is."""
     if not isinstance(data, Mapping) or "sha256" not in data:
         return False
-    return bool(data["sha256"] == digest({k: v for k, v in data.items() if k != "sha256"}))
+    try:
+        found = digest({key: value for key, value in data.items() if key != "sha256"})
+    except (TypeError, ValueError, RecursionError):  # nested as deeply as only the parser bears
+        return False
+    return bool(data["sha256"] == found)
 
 
 def _is_number(text: str) -> bool:
@@ -198,7 +202,9 @@ def _is_number(text: str) -> bool:
 
 
 def _shown(version: Any) -> str:
-    return printable(repr(version) if isinstance(version, str) else version, 40)
+    if version is None or isinstance(version, (str, bytes, bool, int, float)):
+        return printable(repr(version), 40)
+    return f"a {type(version).__name__}"  # which may be nested too deeply to be shown
 
 
 def spelled(data: Mapping[str, Any]) -> bytes:

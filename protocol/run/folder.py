@@ -36,6 +36,7 @@ from protocol.documents.files import (
     read_bytes,
     read_json,
     staging,
+    stands_at,
     sync,
 )
 from protocol.documents.format import is_sealed
@@ -88,26 +89,43 @@ def recover(path: Path) -> None:
     """Put right what killed runs left of writing the folder `path`, and say so on the log.
 
     A run that was complete and only not yet moved to its name is moved there, if the name is free;
-    an earlier run that had been moved aside for it is otherwise put back.  What is incomplete is
-    removed.  A complete run whose name is taken is left alone, and named.
+    an earlier run that had been moved aside for it is otherwise put back, and removed only when a
+    complete run stands at the name.  What is incomplete is removed.  A run whose name is taken by
+    anything else is left alone, and named.
     """
-    left = list(leftovers(path))
-    aside = [p for p in left if p.name.endswith(".old")]
-    for candidate in [p for p in left if p not in aside] + aside:
+    for candidate in leftovers(path):  # those that were moved aside come last
         with contextlib.suppress(OSError):
-            name = printable(str(candidate))
-            whole = candidate.is_dir() and _is_complete(candidate)
-            if whole and not path.exists():
-                if candidate in aside:
-                    candidate.rename(path)
-                else:
-                    move_to_name(candidate, path)
-                log.warning("ksamp: moved %s to its name, as an interrupted run had meant", name)
-            elif whole and candidate not in aside:
-                log.warning("ksamp: %s is a complete run that was never moved to its name", name)
-            elif candidate.is_dir():
-                shutil.rmtree(candidate)
-                log.warning("ksamp: removed %s, left by an interrupted run", name)
+            if candidate.is_dir():
+                _put_right(candidate, path)
+
+
+def _put_right(left: Path, path: Path) -> None:
+    aside, name = left.name.endswith(".old"), printable(str(left))
+    free = not os.path.lexists(path)
+    if not (_may_hold_run(left) if aside else _is_complete(left)):
+        shutil.rmtree(left)
+        log.warning("ksamp: removed %s, left by an interrupted run", name)
+    elif free:
+        if aside:
+            left.rename(path)
+        else:
+            move_to_name(left, path)
+        log.warning("ksamp: moved %s to its name, as an interrupted run had meant", name)
+    elif not aside:
+        log.warning("ksamp: %s is a complete run that was never moved to its name", name)
+    elif not path.is_symlink() and _may_hold_run(path) and _is_complete(path):
+        shutil.rmtree(left)
+        log.warning("ksamp: removed %s, which the run at its name has replaced", name)
+    else:
+        log.warning("ksamp: left %s alone, an earlier run whose name is taken by no run", name)
+
+
+def _may_hold_run(folder: Path) -> bool:
+    """Whether a run of any version is in a folder, or a record that nobody can read."""
+    try:
+        return holds_run(folder)
+    except InputError:
+        return True
 
 
 def _is_complete(folder: Path) -> bool:
@@ -226,7 +244,12 @@ class RunWriter:
                 _check_replaceable(self._path)  # again: the run took its time
                 old = os.open(self._path, os.O_RDONLY)
                 stack.callback(os.close, old)
-                hold(old)  # nobody else puts it back meanwhile
+                hold(old, self._path)  # nobody else puts it back meanwhile
+                if not stands_at(old, self._path):
+                    raise InputError(
+                        f"folder {str(self._path)!r} was replaced by another process meanwhile, "
+                        "expected the run that was to be overwritten"
+                    )
                 self._path.rename(aside)
             try:
                 move_to_name(self._staging, self._path)

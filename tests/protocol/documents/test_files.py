@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from protocol.documents import files
+from protocol.run.folder import recover
 from qdevices.errors import InputError
 
 
@@ -198,3 +202,103 @@ def test_a_log_is_appended_to_and_never_through_a_link(tmp_path):
             files.open_log(tmp_path / name, "log")
     with pytest.raises(files.MissingError, match="cannot be read"):
         files.open_regular(tmp_path / "absent", "file")
+
+
+def _locked(path):
+    """A lock as whoever looks for leftovers has it for a moment."""
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _after(monkeypatch, name, act):
+    """Let somebody else act just after a new hidden file or folder was made, once."""
+    make, left = getattr(tempfile, name), [act]
+
+    def made(*arguments, **options):
+        found = make(*arguments, **options)
+        if left:
+            left.pop()(found)
+        return found
+
+    monkeypatch.setattr(tempfile, name, made)
+
+
+def test_a_look_at_a_new_folder_is_waited_for_so_that_it_is_held_afterwards(tmp_path, monkeypatch):
+    target, looking, waits = tmp_path / "folder", [], []
+    _after(monkeypatch, "mkdtemp", lambda made: looking.append(_locked(made)))
+
+    def wait(seconds):
+        waits.append(seconds)
+        os.close(looking.pop())
+
+    monkeypatch.setattr("time.sleep", wait)
+    with files.staging(target) as hidden:
+        assert len(waits) == 1
+        assert list(files.leftovers(target)) == []
+        (hidden / "file").write_text("x")
+        recover(target)
+        assert _names(hidden) == ["file"]
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize("act", [recover, lambda path: list(files.leftovers(path))])
+def test_a_new_folder_that_is_cleared_before_it_is_held_is_made_again(act, tmp_path, monkeypatch):
+    target, found = tmp_path / "folder", []
+
+    def clear(made):
+        found.append(Path(made))
+        act(target)
+
+    _after(monkeypatch, "mkdtemp", clear)
+    with files.staging(target) as hidden:
+        assert hidden.is_dir()
+        assert found[0].exists() == (found[0] == hidden)
+        recover(target)
+        assert _names(tmp_path) == [hidden.name]
+        files.move_to_name(hidden, target)
+    assert _names(tmp_path) == ["folder"]
+
+
+def test_a_new_file_that_is_cleared_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    for call in (lambda: files.check_new(target, "file"),
+                 lambda: files.write_file(target, b"x", "file")):  # fmt: skip
+        with monkeypatch.context() as patch:
+            _after(patch, "mkstemp", lambda made: files.sweep(target))
+            call()
+    assert target.read_bytes() == b"x"
+    assert _names(tmp_path) == ["file"]
+
+
+def test_a_folder_that_another_process_keeps_is_given_up_in_one_line(tmp_path, monkeypatch):
+    looking: list[int] = []
+    _after(monkeypatch, "mkdtemp", lambda made: looking.append(_locked(made)))
+    monkeypatch.setattr(files, "_HOLD_SECONDS", 0.0)
+    with pytest.raises(InputError, match="is in use by another process, expected it free"):
+        files.staging(tmp_path / "folder").__enter__()
+    os.close(looking.pop())
+    assert len(list(files.leftovers(tmp_path / "folder"))) == 1
+
+
+def test_names_that_are_always_cleared_are_given_up(tmp_path, monkeypatch):
+    make = tempfile.mkdtemp
+
+    def cleared(*arguments, **options):
+        made = make(*arguments, **options)
+        Path(made).rmdir()
+        return made
+
+    monkeypatch.setattr(tempfile, "mkdtemp", cleared)
+    with pytest.raises(OSError, match="removed by another process"):
+        files.staging(tmp_path / "folder").__enter__()
+
+
+def test_what_is_cleared_is_held_so_that_nobody_else_takes_it_up(tmp_path):
+    left = tmp_path / ".folder.partial-abcdefgh"
+    left.mkdir()
+    for found in files.leftovers(tmp_path / "folder"):
+        assert found == left
+        with pytest.raises(BlockingIOError):
+            _locked(left)
+    os.close(_locked(left))

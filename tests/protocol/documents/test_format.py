@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.documents.fields import digest
+from protocol.documents.fields import digest, parse_json
 from protocol.documents.format import FIRST_GAME, Format, is_sealed
 from qdevices.errors import InputError
 
@@ -110,3 +110,24 @@ def test_what_is_sealed_is_known_whatever_its_version():
     assert not is_sealed({**data, "text": "y"})
     assert not is_sealed({"text": "x"})
     assert not is_sealed([data])
+
+
+def test_what_is_nested_as_deeply_as_only_the_parser_bears_is_not_sealed():
+    for depth in range(800, 1000):
+        text = '{"sha256": "0", "x": ' + "[" * depth + "]" * depth + "}"
+        try:
+            data = parse_json(text, "it")
+        except InputError:
+            continue
+        assert not is_sealed(data)
+    assert not is_sealed({"sha256": "0", "x": {1: 2, "a": 3}})
+
+
+def test_a_version_that_is_nested_is_refused_in_one_line():
+    version: list = []
+    for _ in range(5_000):
+        version = [version]
+    for bad in (version, {"a": version}, "2.\n1", b"2.1"):
+        with pytest.raises(InputError, match=r"has version .*, expected 2") as refused:
+            NOTE.open({"format": "ksamp-note", "version": bad})
+        assert str(refused.value).isprintable()

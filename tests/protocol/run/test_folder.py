@@ -382,3 +382,103 @@ def test_a_plan_that_promises_more_or_less_than_its_thresholds_give_is_refused(r
         _resign(run, plan={**plan, entry: type(plan[entry])(plan[entry] * factor)})
         with pytest.raises(InputError):
             folder.read_run(run)
+
+
+_ASIDE = ".run.partial-abcdefgh.old"
+
+
+def _occupy(path, kind, plan):
+    match kind:
+        case "file":
+            path.write_text("mine")
+        case "link":
+            path.symlink_to(path.parent / "nowhere")
+        case "folder":
+            path.mkdir()
+            (path / "run.json").write_text('{"name": "a web page"}')
+        case "sealed":  # as another document is, which is no run
+            path.mkdir()
+            content = {"format": "ksamp-plan"}
+            sealed = {**content, "sha256": digest(content)}
+            (path / "run.json").write_text(json.dumps(sealed))
+        case "version 1":
+            path.mkdir()
+            (path / "run.json").write_text('{"format": "ksamp-run", "version": 1}')
+        case "submitted":
+            path.mkdir()
+            (path / "ledger.sqlite").write_text("x")
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "sealed", "version 1", "submitted"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_run_that_was_moved_aside_is_kept_unless_a_complete_one_has_its_name(
+    tmp_path, plan, kind, version, caplog
+):
+    aside = tmp_path / _ASIDE
+    if version == 2:
+        _write(tmp_path / "run", plan)
+        (tmp_path / "run").rename(aside)
+    else:
+        _occupy(aside, "version 1", plan)
+    before = {p.name: p.read_bytes() for p in aside.iterdir()}
+    _occupy(tmp_path / "run", kind, plan)
+    folder.recover(tmp_path / "run")
+    assert {p.name: p.read_bytes() for p in aside.iterdir()} == before
+    assert f"left {aside} alone, an earlier run whose name is taken by no run" in (
+        caplog.text.replace("\n", " ")
+    )
+
+
+def test_a_run_of_version_1_that_was_moved_aside_is_put_back_or_replaced(tmp_path, plan, caplog):
+    aside = tmp_path / _ASIDE
+    _occupy(aside, "version 1", plan)
+    folder.recover(tmp_path / "run")
+    assert _names(tmp_path) == ["run"]
+    assert "moved" in caplog.text
+    (tmp_path / "run").rename(aside)
+    _write(tmp_path / "other", plan)
+    (tmp_path / "other").rename(tmp_path / "run")
+    folder.recover(tmp_path / "run")
+    assert _names(tmp_path) == ["run"]
+    assert "which the run at its name has replaced" in caplog.text
+
+
+def test_a_record_that_nobody_can_read_is_not_thrown_away_with_what_was_moved_aside(tmp_path):
+    (tmp_path / _ASIDE).mkdir()
+    (tmp_path / _ASIDE / "run.json").write_text("[" * 100_000)
+    (tmp_path / "run").write_text("mine")
+    folder.recover(tmp_path / "run")
+    assert _names(tmp_path) == [_ASIDE, "run"]
+    (tmp_path / _ASIDE / "run.json").unlink()  # as half removed: what is left is no run
+    folder.recover(tmp_path / "run")
+    assert _names(tmp_path) == ["run"]
+
+
+def test_a_leftover_that_is_nested_as_deeply_as_only_the_parser_bears_is_no_run(tmp_path):
+    for depth in range(800, 1000):
+        left = tmp_path / ".run.partial-abcdefgh"
+        left.mkdir()
+        text = '{"sha256": "0", "x": ' + "[" * depth + "]" * depth + "}"
+        (left / "run.json").write_text(text)
+        folder.check_target(tmp_path / "run")
+        assert _names(tmp_path) == []
+
+
+def test_a_run_that_is_replaced_while_it_is_waited_for_is_not_lost(tmp_path, plan, monkeypatch):
+    _write(tmp_path / "run", plan)
+    held = files.hold
+
+    def another_was_faster(descriptor, path):
+        path.rename(tmp_path / "older")
+        _, second = _write(path, plan, seed=3)
+        digests.append(second)
+        held(descriptor, path)
+
+    digests: list[str] = []
+    with folder.RunWriter(tmp_path / "run", plan.runs, overwrite=True) as writer:
+        result = _result(plan, writer.add, 2)
+        monkeypatch.setattr(folder, "hold", another_was_faster)
+        with pytest.raises(InputError, match="was replaced by another process meanwhile"):
+            writer.publish(result, {})
+    assert folder.read_run(tmp_path / "run").record.sha256 == digests[0]
+    assert _names(tmp_path) == ["older", "run"]
