@@ -168,7 +168,9 @@ class Database:
         rows = self.execute(_HEADER_ROWS)
         if not rows and found in older:
             return
-        _, game = format.header(Fields(dict(rows), name), name)
+        fields = Fields(dict(rows), name)
+        _, game = format.header(fields, name)
+        fields.done()  # a game beside a version that has none would say nothing, and be believed
         if game != FIRST_GAME:
             raise InputError(f"{name} is of game {printable(game, 60)!r}, expected {FIRST_GAME!r}")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
-from protocol.sources.source import Bits, Endless, SourceKind
+from protocol.sources.source import Bits, Endless, SourceKind, check_count
 
 
 class AdversarialSource(Endless):
@@ -37,6 +37,7 @@ class AdversarialSource(Endless):
 
     def bits(self, count: int) -> Bits:
         """The next bits; whole words are drawn and what is left over is kept."""
+        count = check_count(count)
         missing = max(0, count - len(self._rest))
         words = -(-missing // self._width)
         uniform = self._rng.random((words, self._width))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
-from protocol.sources.source import Bits, Endless, SourceKind
+from protocol.sources.source import Bits, Endless, SourceKind, check_count
 
 
 class BiasedSource(Endless):
@@ -22,7 +22,7 @@ class BiasedSource(Endless):
 
     def bits(self, count: int) -> Bits:
         """Bits that are 1 with probability ½+ε."""
-        return (self._rng.random(count) < self._one).astype(np.uint8)
+        return (self._rng.random(check_count(count)) < self._one).astype(np.uint8)
 
     def word_probabilities(self, width: int) -> NDArray[np.float64]:
         """The product distribution."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from protocol.documents.files import open_regular
 from protocol.settings.code import SettingCode
-from protocol.sources.source import Bits, Source, SourceKind
+from protocol.sources.source import Bits, Source, SourceKind, check_count
 from protocol.sources.stream import StreamSource, not_resumable
 from protocol.sources.used_bits import check_left, check_offset, file_bits, reserve
 from qdevices.errors import InputError
@@ -45,6 +45,7 @@ class FileSource:
 
     def claim(self, total: int) -> None:
         """Claim `total` bits."""
+        total = check_count(total)
         if self._stop - self._next < total:
             self._next = reserve(self._path, total, exactly=self._offset)
             self._stop = self._next + total
@@ -52,8 +53,7 @@ class FileSource:
 
     def bits(self, count: int) -> Bits:
         """The next `count` bits."""
-        if count < 0:
-            raise InputError(f"{count} bits asked for, expected 0 or more")
+        count = check_count(count)
         self.claim(count)
         start, self._next = self._next, self._next + count
         return file_bits(self._path, start, count)
@@ -72,6 +72,7 @@ class _Claimed:
 
     def bits(self, count: int) -> Bits:
         """The next `count` bits."""
+        count = check_count(count)
         start, self._next = self._next, self._next + count
         return file_bits(self._path, start, count)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.sources.source import Bits
+from protocol.sources.source import Bits, check_count
 from qdevices.errors import InputError
 
 
@@ -19,7 +19,7 @@ class KeptBits:
 
     def bits(self, count: int) -> Bits:
         """The first `count` of them, the same at every call."""
-        if count > len(self._bits):
+        if check_count(count) > len(self._bits):
             raise InputError(f"{count} bits asked for, {len(self._bits)} were kept with the run")
         return self._bits[:count]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.random import Generator
 
+from protocol.documents.fields import printable
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Source, SourceKind, no_offset
 from qdevices.errors import InputError
@@ -33,8 +34,11 @@ def source_kind(text: str) -> tuple[SourceKind, str]:
     """The kind of the source named `text`, and what stands after the colon.
 
     Raises:
-        InputError: an unknown name, or an argument where none is expected or none where one is.
+        InputError: no text, an unknown name, or an argument where none is expected or none where
+            one is.
     """
+    if not isinstance(text, str):
+        raise InputError(f"source {printable(repr(text), 60)}, expected a text")
     name, colon, argument = text.partition(":")
     if name in SOURCES:
         kind = SOURCES[name]

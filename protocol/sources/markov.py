@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
-from protocol.sources.source import Bits, Endless, SourceKind
+from protocol.sources.source import Bits, Endless, SourceKind, check_count
 
 
 class MarkovSource(Endless):
@@ -23,7 +23,7 @@ class MarkovSource(Endless):
 
     def bits(self, count: int) -> Bits:
         """The next bits of the chain."""
-        uniform = self._rng.random(count)
+        uniform = self._rng.random(check_count(count))
         flips = (uniform < self._change).astype(np.uint8)
         if count and self._last is None:
             flips[0] = uniform[0] < 0.5

@@ -17,6 +17,7 @@ from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import source_kind
 from protocol.sources.seeds import MOST_SEED, source_seed
+from protocol.sources.source import SourceKind
 from qdevices.errors import InputError
 
 
@@ -54,6 +55,11 @@ class WeakBits:
         """Whether an account says which of its bits are spent: it is a file."""
         kind, argument = source_kind(self.name)
         return kind.accounted(argument)
+
+    @property
+    def in_a_row(self) -> bool:
+        """Whether what a run claims stands in a row from bit 0 on, as kinds without account do."""
+        return type(source_kind(self.name)[0]).reserve is SourceKind.reserve
 
     def read(self, start: int, count: int) -> NDArray[np.uint8]:
         """Bits `start` to `start + count`, (count,) uint8.

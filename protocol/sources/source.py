@@ -16,10 +16,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from protocol.documents.fields import printable
 from protocol.settings.code import SettingCode
 from qdevices.errors import InputError
 
 Bits = NDArray[np.uint8]
+#: One more than any bit's position can be; SQLite's and NumPy's whole numbers have 63 bits.
+MOST_POSITION = 1 << 62
 _BLOCK = 1 << 22
 
 
@@ -170,6 +173,20 @@ class SourceKind:
     def absolute(self, argument: str) -> str:
         """The argument as a process in another current folder has to say it."""
         return argument
+
+
+def check_count(count: int) -> int:
+    """Check that so many bits can be asked for, and return the number.
+
+    Raises:
+        InputError: no whole number, or one below 0 or that no source has.
+    """
+    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not (whole and 0 <= count <= MOST_POSITION):
+        raise InputError(
+            f"{printable(repr(count), 60)} bits asked for, expected a whole number, 0 or more"
+        )
+    return int(count)
 
 
 def no_offset(offset: int, text: str) -> InputError:

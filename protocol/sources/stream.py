@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from protocol.documents.files import open_now
 from protocol.settings.code import SettingCode
-from protocol.sources.source import Bits, SourceKind
+from protocol.sources.source import Bits, SourceKind, check_count
 from qdevices.errors import InputError
 
 
@@ -39,6 +40,11 @@ class StreamSource:
         try:
             # Not waiting for somebody to write into a pipe: one that nobody fills is empty.
             descriptor = open_now(path, os.O_RDONLY)
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise InputError(
+                    f"source file {path!r} is a folder, expected a file, pipe or device"
+                )
             os.set_blocking(descriptor, True)
         except OSError as error:
             raise InputError(f"source file {path!r} cannot be read: {error.strerror}") from None
@@ -54,6 +60,7 @@ class StreamSource:
 
     def bits(self, count: int) -> Bits:
         """The next `count` bits."""
+        count = check_count(count)
         missing = max(0, count - len(self._rest))
         data = bytearray()
         try:

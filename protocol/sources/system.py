@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from protocol.settings.code import SettingCode
-from protocol.sources.source import Bits, Endless, SourceKind
+from protocol.sources.source import Bits, Endless, SourceKind, check_count
 
 
 class SystemSource(Endless):
@@ -18,6 +18,7 @@ class SystemSource(Endless):
 
     def bits(self, count: int) -> Bits:
         """Bits of `os.urandom`."""
+        count = check_count(count)
         return np.unpackbits(np.frombuffer(os.urandom(-(-count // 8)), dtype=np.uint8))[:count]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from protocol.settings.code import SettingCode
-from protocol.sources.source import Bits, Endless, SourceKind
+from protocol.sources.source import Bits, Endless, SourceKind, check_count
 
 
 class UniformSource(Endless):
@@ -19,7 +19,7 @@ class UniformSource(Endless):
 
     def bits(self, count: int) -> Bits:
         """Fair bits."""
-        return (self._rng.random(count) < 0.5).astype(np.uint8)
+        return (self._rng.random(check_count(count)) < 0.5).astype(np.uint8)
 
 
 class _Kind(SourceKind):

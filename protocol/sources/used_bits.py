@@ -18,11 +18,11 @@ from protocol.data.marks import holds_run
 from protocol.documents.fields import Fields
 from protocol.documents.files import log, open_regular, read_json, write_file
 from protocol.documents.format import Format, spelled
+from protocol.sources.source import MOST_POSITION, check_count
 from qdevices.errors import InputError
 
 FORMAT = Format("ksamp-used-bits", "note", about_game=False)
 _MOST_BYTES = 4096
-MOST_POSITION = 1 << 62
 
 
 def used_file(path: Path) -> Path:
@@ -115,10 +115,7 @@ def _start(path: Path, count: int, least: int, exactly: int | None, available: i
             f"source file {str(path)!r} lies in a run folder, whose bits are used; expected fresh "
             "bits of the source"
         )
-    if type(count) is not int or count > MOST_POSITION:
-        raise InputError(f"number of bits {count!r:.60}, expected a whole number")
-    if count < 0:
-        raise InputError(f"{count} bits asked for, expected 0 or more")
+    check_count(count)
     if exactly is not None:
         check_offset(exactly)
     used = used_bits(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from protocol.settings.ks18 import default_code
 from protocol.sources.file import FileSource, open_file
+from protocol.sources.kept import KeptBits
 from protocol.sources.kinds import open_source
+from protocol.sources.source import Source
 from protocol.sources.stream import StreamSource
 from qdevices.errors import InputError
 
@@ -167,3 +170,37 @@ def test_unknown_sources_are_named(text):
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match="'/no/such' cannot be read"):
         _open("file:/no/such")
+
+
+@pytest.mark.parametrize("name", [*SIMULATED, "os", "file", "file:/dev/zero", "kept"])
+@pytest.mark.parametrize("count", [-1, None, 1.5, "8", True, 1 << 63, "\x1b[2J"])
+def test_a_number_of_bits_that_is_none_is_refused_in_one_line(name, count, tmp_path):
+    (tmp_path / "bits").write_bytes(bytes(100))
+    source: Source
+    if name == "kept":
+        source = KeptBits(np.zeros(8, dtype=np.uint8))
+    else:
+        source = _open(f"file:{tmp_path}/bits" if name == "file" else name)
+    with pytest.raises(InputError, match="bits asked for, expected a whole number, 0 or") as error:
+        source.bits(count)
+    assert str(error.value).isprintable()
+    five: Any = np.int64(5)
+    assert source.bits(five).shape == (5,)
+    assert source.bits(0).shape == (0,)
+
+
+@pytest.mark.parametrize("text", [None, 5, b"uniform", ["uniform"]])
+def test_a_source_that_is_no_text_is_refused_in_one_line(text):
+    with pytest.raises(InputError, match=r"source .*, expected a text"):
+        _open(text)
+
+
+def test_a_folder_is_no_source_file_and_is_named(tmp_path, ksamp):
+    with pytest.raises(InputError, match=f"'{tmp_path}' is a folder, expected a file, pipe or"):
+        _open(f"file:{tmp_path}")
+    answer = ksamp(
+        "run", "--runs", "10000", "--noise", "ideal", "--soundness", "8",
+        "--source", f"file:{tmp_path}", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert f"source file '{tmp_path}' is a folder" in answer.err
