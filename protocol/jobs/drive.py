@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.data.recorded import check_runs
-from protocol.jobs.job import ON_THE_WAY, Chunk
+from protocol.documents.database import check_id
+from protocol.documents.fields import printable
+from protocol.jobs.job import MOST_JOB_ID, ON_THE_WAY, Chunk
 from protocol.jobs.ledger import Ledger
 from protocol.jobs.opening import open_provider
 from protocol.providers.kinds import provider_kind
-from protocol.providers.provider import PLAYED, Provider
+from protocol.providers.provider import PLAYED, STATUSES, Provider
 from protocol.providers.retry import Patience
 from qdevices.errors import InputError
 
@@ -43,31 +46,41 @@ def send(
     """Send the chunks that were not sent yet, in run order; return how many were.
 
     The known-answer circuits go first, once a run.  A job with a limit of jobs in flight stops
-    there; call again when some are done.
+    there; call again when some are done.  A chunk whose job gets no usable id is failed with a
+    note, as its outcomes could not be asked for.
 
     Raises:
         TransientError: the provider could not answer for longer than `patience` waits; what was
             sent until then is recorded.
-        InputError: the provider refuses for good, or known answers came back wrong.
+        InputError: the provider refuses for good, known answers came back wrong, or it does not
+            say what it has to.
     """
     chunks = ledger.chunks("planned", "submitting")
     job, patience = ledger.job, patience or _patience(ledger)
     if chunks and ledger.prepared() is None:
         observer("before known answers")
-        kept = patience.call(partial(provider.prepare, job.prepare_tag, job.prepare_seed))
-        ledger.keep_prepared(kept)
+        ledger.keep_prepared(
+            patience.call(partial(provider.prepare, job.prepare_tag, job.prepare_seed))
+        )
         observer("known answers right")
     if job.in_flight is not None:
         chunks = chunks[: max(0, job.in_flight - ledger.count("submitted"))]
+    sent = 0
     for chunk in chunks:
         ledger.mark(chunk, "submitting")
         observer(f"before submit {chunk.number}")
         # Whoever left the chunk in this state may have sent it.
         job_id = _arrive(ledger, provider, chunk, chunk.state == "submitting", patience)
         observer(f"submitted {chunk.number}")
+        try:
+            check_id(job_id, "the provider's job", MOST_JOB_ID)
+        except InputError as error:
+            ledger.mark(chunk, "failed", note=f"unusable id: {error}")
+            continue
         ledger.mark(chunk, "submitted", job_id=job_id)
         observer(f"saved {chunk.number}")
-    return len(chunks)
+        sent += 1
+    return sent
 
 
 def _arrive(
@@ -79,7 +92,7 @@ def _arrive(
     def attempt() -> str:
         nonlocal perhaps_sent
         if perhaps_sent:
-            if found := provider.find(chunk.tag):
+            if found := _find(provider, chunk):
                 return _oldest(provider, found)
             ledger.repeat(chunk)  # a search by tag may lag behind
         perhaps_sent = True  # before the call: its failure says nothing about its effect
@@ -102,17 +115,25 @@ def fetch(
 
     Raises:
         TransientError: as `send`.
-        InputError: the provider does not know a job.
+        InputError: the provider does not know a job, or gives it a state that there is not; the
+            other jobs were looked at before.
     """
     patience = patience or _patience(ledger)
-    waiting = 0
+    waiting, unknown = 0, ""
     for chunk in ledger.chunks("submitted"):
         job_id = str(chunk.job_id)
         if chunk.repeated and (oldest := _without_duplicates(provider, chunk, patience)):
             if oldest != job_id:
                 ledger.mark(chunk, "submitted", job_id=oldest)
             job_id = oldest
-        status = patience.call(partial(provider.status, job_id))
+        status: Any = patience.call(partial(provider.status, job_id))
+        if not (isinstance(status, str) and status in STATUSES):
+            unknown = unknown or (
+                f"job {job_id!r} of chunk {chunk.number} has state "
+                f"{printable(repr(status), 60)} at its provider, expected one of "
+                f"{', '.join(STATUSES)}"
+            )
+            continue
         if status in ("queued", "running"):
             waiting += 1
             continue
@@ -120,22 +141,36 @@ def fetch(
             ledger.mark(chunk, "cancelled", note="cancelled at the provider")
             continue
         if status == "failed":
-            reason = patience.call(partial(provider.reason, job_id))
-            ledger.mark(chunk, "failed", note=reason or "the provider gives no reason")
+            reason: Any = patience.call(partial(provider.reason, job_id))
+            told = isinstance(reason, str) and reason
+            ledger.mark(chunk, "failed", note=told or "the provider gives no reason")
             continue
         sent, settings = _as_sent(ledger, chunk), ledger.settings(chunk.number)
         received = patience.call(partial(provider.result, job_id, sent))
         observer(f"received {chunk.number}")
         try:
-            check_runs(settings, received, PLAYED)
+            _check_result(settings, received)
         except InputError as error:
             ledger.mark(chunk, "failed", note=f"unusable result: {error}")
             continue
         ledger.store(chunk, _in_run_order(ledger, settings, received))
         observer(f"stored {chunk.number}")
+    if unknown:
+        raise InputError(unknown)
     if waiting:
         observer("waiting")
     return waiting
+
+
+def _check_result(settings: NDArray[np.uint8], received: Any) -> None:
+    """Check what a provider gave as outcomes of the runs with these settings.
+
+    Raises:
+        InputError: no array, or none that can be.
+    """
+    if not isinstance(received, np.ndarray):
+        raise InputError(f"outcomes are a {type(received).__name__}, expected an array (n,) uint8")
+    check_runs(settings, received, PLAYED)
 
 
 def cancel(
@@ -161,7 +196,7 @@ def cancel(
     for chunk in chunks:
         jobs = [] if chunk.job_id is None else [chunk.job_id]
         if chunk.state == "submitting" or chunk.repeated:
-            jobs = sorted({*jobs, *patience.call(partial(provider.find, chunk.tag))})
+            jobs = sorted({*jobs, *patience.call(partial(_find, provider, chunk))})
         for job_id in jobs:
             patience.call(partial(provider.cancel, job_id))
         ledger.mark(chunk, "cancelled", note="cancelled by ksamp cancel")
@@ -170,6 +205,21 @@ def cancel(
 
 def _patience(ledger: Ledger) -> Patience:
     return provider_kind(ledger.job.backend).patience
+
+
+def _find(provider: Provider, chunk: Chunk) -> list[str]:
+    """Ids of the jobs that were sent for a chunk, oldest first.
+
+    Raises:
+        InputError: the provider answers with something else.
+    """
+    found: Any = provider.find(chunk.tag)
+    if not isinstance(found, list):
+        raise InputError(
+            f"the provider finds a {type(found).__name__} of jobs with tag {chunk.tag!r}, "
+            "expected a list"
+        )
+    return [check_id(job_id, "the provider's job", MOST_JOB_ID) for job_id in found]
 
 
 def _oldest(provider: Provider, found: list[str]) -> str:
@@ -183,7 +233,7 @@ def _oldest(provider: Provider, found: list[str]) -> str:
 
 def _without_duplicates(provider: Provider, chunk: Chunk, patience: Patience) -> str | None:
     def attempt() -> str | None:
-        found = provider.find(chunk.tag)
+        found = _find(provider, chunk)
         return _oldest(provider, found) if found else None
 
     return patience.call(attempt)

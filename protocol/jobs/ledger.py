@@ -32,6 +32,7 @@ from protocol.documents.format import Format
 from protocol.jobs.job import MOST_JOB_ID, STATES, Chunk, Job, State
 from protocol.providers.provider import PLAYED
 from protocol.run.folder import recover
+from protocol.sources.source import MOST_POSITION
 from qdevices.errors import InputError
 
 T = TypeVar("T")
@@ -56,7 +57,6 @@ _SCHEMA = (
 #: 2.0 had the same tables and no header.
 _OLDER = {2: _SCHEMA}
 _KEYS = ("job", "prepared", "extractor_bits", "cancelled")
-_MOST_POSITION = 1 << 62
 _MOST_ATTEMPTS = 1 << 31
 _ROW = (
     "number, start, stop, attempt, state, tag, job_id, note, repeated, "
@@ -229,9 +229,10 @@ class Ledger:
         """Put a chunk in another state, with the job's id or a note if there is one.
 
         Raises:
-            InputError: the id belongs to another chunk already.
+            InputError: the id belongs to another chunk already, can be no job's, or is missing of
+                a chunk that is submitted.
         """
-        if job_id is not None:
+        if job_id is not None or state == "submitted":
             check_id(job_id, "a job", MOST_JOB_ID)
         try:
             with self._base.transaction():
@@ -274,7 +275,7 @@ class Ledger:
             spent: ranges of weak bits claimed for all this, with the extractor's new one.
         """
         with self._base.transaction():
-            self._base.execute("UPDATE weak_bits SET purpose = 'unused' WHERE purpose = ?", (EXT,))
+            self._base.execute("UPDATE weak_bits SET purpose = ? WHERE purpose = ?", (UNUSED, EXT))
             for claim in spent:
                 self._base.execute("INSERT INTO weak_bits VALUES (?,?,?)", claim)
             for chunk, settings in anew:
@@ -303,8 +304,8 @@ class Ledger:
                 dict(zip(("start", "stop", "purpose"), row, strict=True)),
                 f"a range of weak bits in {self._name}",
             )
-            start = entries.integer("start", 0, _MOST_POSITION)
-            stop = entries.integer("stop", start, _MOST_POSITION)
+            start = entries.integer("start", 0, MOST_POSITION)
+            stop = entries.integer("stop", start, MOST_POSITION)
             claims.append((start, stop, entries.text("purpose", 100)))
         if any(a[1] > b[0] for a, b in pairwise(claims)):
             raise InputError(f"{self._name} has weak bits that are claimed twice")
@@ -324,7 +325,16 @@ class Ledger:
         return None if value is None else self._small(value, 2, "extractor bits")
 
     def keep_prepared(self, kept: str) -> None:
-        """Keep what `Provider.prepare` returned; the known answers were then right."""
+        """Keep what `Provider.prepare` returned; the known answers were then right.
+
+        Raises:
+            InputError: it is no text, which nobody could read again.
+        """
+        if not isinstance(kept, str):
+            raise InputError(
+                f"the provider's known answers gave a {type(kept).__name__} to keep, expected a "
+                "text"
+            )
         with self._base.transaction():
             self._base.execute("INSERT OR REPLACE INTO about VALUES ('prepared', ?)", (kept,))
 
@@ -376,3 +386,5 @@ class Ledger:
 
 #: Purpose of the range of weak bits that the extractor will read.
 EXT = "extractor"
+#: And of such a range of before a redraw.
+UNUSED = "unused"

@@ -15,7 +15,7 @@ from protocol.data.recorded import Recorded
 from protocol.documents.lock import NAME, Lock
 from protocol.jobs.drive import Observer, fetch, send, unobserved
 from protocol.jobs.job import ON_THE_WAY, Chunk, Job
-from protocol.jobs.ledger import EXT, Ledger
+from protocol.jobs.ledger import EXT, UNUSED, Ledger
 from protocol.jobs.named import check_named, require_backend, require_source
 from protocol.jobs.opening import open_to_send
 from protocol.jobs.result import publish, read_result
@@ -131,6 +131,8 @@ def collect(
             _check_extractor_bits(ledger, plan)
             if not ledger.cancelled and ledger.extractor_bits() is None:
                 require_source(job.source, source)
+            if not ledger.cancelled:
+                _check_claims(ledger, plan, weak_bits(job, plan))
             opened: Provider | None = None
             for anew in (False, True) if redraw else (False,):
                 if anew and not draw_anew(ledger, plan, weak_bits(job, plan)):
@@ -170,6 +172,40 @@ def _check_extractor_bits(ledger: Ledger, plan: Plan) -> None:
             )
     if kept is not None and ledger.count("done") < ledger.count():
         raise InputError("the ledger has read bits for the extractor before all chunks were done")
+
+
+def _check_claims(ledger: Ledger, plan: Plan, weak: WeakBits) -> None:
+    """Check that the ledger claims what its tries need of a source that is claimed in a row.
+
+    Such a source may be played again from its beginning, which would take for ever up to a place
+    that no run comes to (`start.begin`, `start.redraw`).
+
+    Raises:
+        InputError: other claims.
+    """
+    if not weak.in_a_row:
+        return
+    assert plan.extractor is not None
+    claims, chunks = ledger.weak_bits(), ledger.chunks()
+    strings = sum(purpose in (EXT, UNUSED) for *_, purpose in claims)
+    tries = sum(chunk.attempt for chunk in chunks)
+    if strings > 1 + tries:
+        raise InputError(
+            f"the ledger has {strings} ranges for the extractor, expected at most one and one for "
+            f"each of its {tries} redraws"
+        )
+    drawn = sum((chunk.stop - chunk.start) * (1 + chunk.attempt) for chunk in chunks)
+    needed = drawn * plan.code.bits_per_run + strings * plan.extractor.source1_bits
+    reached = 0
+    for start, stop, _ in claims:
+        if start != reached:
+            raise InputError(
+                f"the ledger claims weak bits from {start} on, expected {reached} as source "
+                f"{weak.name!r} is used in a row"
+            )
+        reached = stop
+    if reached != needed:
+        raise InputError(f"the ledger claims {reached} weak bits, expected {needed} for its tries")
 
 
 def _until_done(

@@ -14,6 +14,9 @@ from qdevices.games import GAMES
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
 
+#: Largest seed of a job's simulated outcomes: SQLite's whole numbers have 63 bits.
+MOST_JOB_SEED = (1 << 62) - 1
+
 #: The game that the devices behind providers play; a run of another one cannot be submitted.
 PLAYED = GAMES[FIRST_GAME]
 
@@ -52,7 +55,7 @@ class Provider(Protocol):
         Args:
             settings: in the order in which they are to be played.
             tag: stored with the job, so that `find` can tell whether it arrived.
-            seed: of simulated randomness, 0 ≤ seed < 2^62; real hardware ignores it.
+            seed: of simulated randomness, at most `MOST_JOB_SEED`; real hardware ignores it.
 
         Raises:
             TransientError: the job may or may not have arrived.

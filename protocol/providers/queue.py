@@ -23,7 +23,7 @@ from protocol.documents.database import ABOUT, Database, Row, check_id, create
 from protocol.documents.fields import Fields, parse_json, printable
 from protocol.documents.format import Format
 from protocol.providers.kinds import find_kind
-from protocol.providers.provider import PLAYED, STATUSES, Status
+from protocol.providers.provider import MOST_JOB_SEED, PLAYED, STATUSES, Status
 from qdevices.errors import InputError
 from qdevices.noise import NoiseSpec
 from qdevices.variants import MOST_EXECUTIONS, ORDERS, VARIANTS, Order, Variant
@@ -104,7 +104,7 @@ class Task:
     Attributes:
         id: the job's.
         setup: what it was queued for.
-        seed: of simulated outcomes, below 2^62.
+        seed: of simulated outcomes, at most `MOST_JOB_SEED`.
         doomed: whether it shall fail, on demand.
         settings: 9u1+u2 in the order in which they are played, (n,) uint8.
     """
@@ -276,7 +276,7 @@ def _read_task(text: Any) -> tuple[Setup, int, bool]:
     if not isinstance(text, str):
         raise InputError(f"{what} is a {type(text).__name__}, expected a text")
     entries = Fields(parse_json(text, what), what)
-    task = Setup.read(entries), entries.integer("seed", 0, (1 << 62) - 1), entries.flag("doomed")
+    task = Setup.read(entries), entries.integer("seed", 0, MOST_JOB_SEED), entries.flag("doomed")
     entries.done()
     return task
 

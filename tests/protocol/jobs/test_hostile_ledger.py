@@ -9,13 +9,17 @@ import shutil
 import sqlite3
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
+from protocol.jobs import resume
 from protocol.jobs.ledger import NAME, Ledger
 from protocol.jobs.resume import collect
+from protocol.jobs.start import redraw
 from protocol.plan.file import plan_to_json
 from protocol.providers.queue import NAME as QUEUE
 from protocol.providers.queue import Queue
+from protocol.sources.uniform import UniformSource
 from qdevices.errors import InputError
 from tests.extras import needs
 
@@ -322,3 +326,82 @@ def test_errors_of_sqlite_are_one_line(root):
             with pytest.raises(InputError, match="cannot be used: no such table: chunks"):
                 call()
         ledger.cancel()  # what failed before has left no transaction open
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        (
+            ["UPDATE weak_bits SET start = start + 1000000000000, stop = stop + 1000000000000 "
+             "WHERE purpose = 'extractor'"],
+            "claims weak bits from 10000000",
+        ),
+        (["UPDATE weak_bits SET start = start + 1 WHERE purpose = 'settings'"], "from 1 on, exp"),
+        (
+            ["UPDATE weak_bits SET stop = stop + 1000000000000 WHERE purpose = 'settings'",
+             "UPDATE weak_bits SET start = start + 1000000000000, stop = stop + 1000000000000 "
+             "WHERE purpose = 'extractor'"],
+            "claims 1000000",
+        ),
+        (
+            ["UPDATE weak_bits SET start = start + 1000000000000, stop = stop + 1000000000000 "
+             "WHERE purpose = 'extractor'",
+             "INSERT INTO weak_bits SELECT min(stop), min(stop) + 1000000000000, 'unused' "
+             "FROM weak_bits"],
+            "has 2 ranges for the extractor, expected at most one",
+        ),
+        (
+            ["UPDATE weak_bits SET start = start + 1000000000000, stop = stop + 1000000000000 "
+             "WHERE purpose = 'extractor'",
+             "INSERT INTO weak_bits SELECT min(stop), min(stop) + 1000000000000, 'more' "
+             "FROM weak_bits"],
+            "claims 1000000",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["uniform", "os"])
+def test_claims_that_no_run_makes_are_refused_before_the_source_is_played_up_to_them(
+    source, statements, message, ksamp, laboratory, tmp_path, monkeypatch
+):
+    def refuse(self, count):
+        pytest.fail("the source was played")
+
+    root = tmp_path / "run"
+    laboratory.begin(root, source=source)
+    with Ledger(root) as ledger:
+        for chunk in ledger.chunks():
+            ledger.store(chunk, np.zeros(chunk.stop - chunk.start, dtype=np.uint8))
+    _change(root / NAME, *([statement] for statement in statements))
+    monkeypatch.setattr(UniformSource, "bits", refuse)
+    answer = ksamp("collect", root)
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert message in answer.err
+
+
+def test_claims_of_redraws_are_taken_in_whatever_number_and_order(laboratory, root, monkeypatch):
+    with Ledger(root) as ledger:
+        for failing in ([0, 1, 3], [1, 3], [1], []):
+            for chunk in ledger.chunks():
+                if chunk.number in failing:
+                    ledger.mark(chunk, "failed", note="on purpose")
+                else:
+                    ledger.store(chunk, np.zeros(2500, dtype=np.uint8))
+            redraw(ledger, laboratory.plan, laboratory.weak())
+    monkeypatch.setattr(resume, "_conclude", lambda *_: (None, None))
+    found = collect(root, lambda job: pytest.fail("the provider was asked"))
+    assert [chunk.attempt for chunk in found.chunks] == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize("version", [2, "2.0"])
+@pytest.mark.parametrize("game", ["toy", b"toy", None])
+def test_a_game_beside_a_version_that_has_none_is_refused(version, game, ksamp, root):
+    change = (
+        ("UPDATE about SET value = ? WHERE key = 'version'", version),
+        ("UPDATE about SET value = ? WHERE key = 'game'", game),
+    )
+    _change(root / NAME, *change)
+    _refused(ksamp, root, "unknown entry 'game'")
+    Queue(root / "queue")
+    _change(root / "queue" / QUEUE, *change)
+    with pytest.raises(InputError, match="unknown entry 'game'"):
+        Queue(root / "queue")
