@@ -100,7 +100,10 @@ _TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON chunks BEGIN DELETE FROM weak_bits;
             [("UPDATE about SET value = 'ksamp-queue' WHERE key = 'format'",)],
             'format "ksamp-queue"',
         ),
-        ([("UPDATE about SET value = 'chsh' WHERE key = 'game'",)], "game 'chsh', expected 'ks18'"),
+        (
+            [("UPDATE about SET value = 'chsh' WHERE key = 'game'",)],
+            "game \"chsh\", expected 'ks18'",
+        ),
         ([("UPDATE about SET value = 5 WHERE key = 'game'",)], "has game 5"),
         ([("DELETE FROM about WHERE key = 'format'",)], "has no entry 'format'"),
         ([("DELETE FROM about WHERE key = 'version'",)], "has no entry 'version'"),
