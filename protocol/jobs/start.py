@@ -21,6 +21,7 @@ from protocol.plan.file import plan_to_json
 from protocol.plan.plan import Plan
 from protocol.providers.kinds import provider_kind
 from protocol.providers.provider import PLAYED
+from protocol.request import same_code
 from protocol.run.folder import check_target
 from protocol.sources.positions import WeakBits
 from qdevices.errors import InputError
@@ -43,6 +44,9 @@ def begin(
 ) -> Job:
     """Make the run folder `folder` with its ledger.
 
+    Whether the backend can be opened is not asked here, where nothing is sent: `ProviderKind.check`
+    says so, and costs no weak bits.
+
     Args:
         folder: must not exist; its parent must.
         plan: with output.
@@ -54,8 +58,8 @@ def begin(
 
     Raises:
         InputError: the folder exists or cannot be made, the plan has no output or is of a game
-            that no provider plays, the backend is unknown or takes no noise, the chunk size or the
-            limit is out of range, or the source has too few bits.
+            that no provider plays, the backend is unknown or takes no noise, the source is not for
+            this plan or has too few bits, or the chunk size or the limit is out of range.
     """
     kind = provider_kind(backend)
     kind.check_noise(backend, noise)
@@ -68,6 +72,11 @@ def begin(
     if plan.code.game != PLAYED:
         raise InputError(
             f"the plan is of game {plan.code.game.name!r}, but providers play {PLAYED.name!r}"
+        )
+    if weak.epsilon != plan.epsilon or not same_code(weak.code, plan.code):
+        raise InputError(
+            f"the source is for epsilon {weak.epsilon:g} and setting code {weak.code.name!r}, "
+            f"expected {plan.epsilon:g} and {plan.code.name!r} as in the plan"
         )
     check_target(folder, replaceable=False)
     job = Job(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -224,8 +225,9 @@ def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory
         3000, 0.0, KS18.honest, laboratory.plan.code, soundness=0.1, completeness=0.5
     )
     root = tmp_path / "run"
+    weak = replace(laboratory.weak(), epsilon=short.epsilon)
     job = begin(
-        root, short, laboratory.weak(), backend="ibm:fake", variant="static", order="run",
+        root, short, weak, backend="ibm:fake", variant="static", order="run",
         chunk=20, noise=None, expect="ideal", in_flight=2,
     )  # fmt: skip
     cloud.busy = 2  # the replies to the known answers and to the first chunk are lost

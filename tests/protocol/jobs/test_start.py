@@ -9,6 +9,7 @@ import pytest
 from protocol.documents import files
 from protocol.jobs.ledger import Ledger
 from qdevices.errors import InputError
+from tests.extras import imported
 
 
 def test_a_begin_that_fails_leaves_nothing(laboratory, tmp_path, monkeypatch):
@@ -77,3 +78,31 @@ def test_a_plan_of_a_game_that_no_provider_plays_is_refused(tmp_path):
             chunk=1000, noise="ideal", expect=None,
         )  # fmt: skip
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backend": "nonsense", "noise": None}, "unknown"),
+        ({"weak": ("uniform", 0.3)}, "is for epsilon 0.3"),
+    ],
+)
+def test_what_submit_would_refuse_costs_no_weak_bits_in_the_library(
+    laboratory, tmp_path, changes, message
+):
+    from protocol.jobs.start import begin
+    from protocol.sources.positions import WeakBits
+
+    imported("ibm")
+    path = tmp_path / "weak"
+    path.write_bytes(bytes(10**6))
+    plan = laboratory.plan
+    epsilon = changes.pop("weak", (None, plan.epsilon))[1]
+    weak = WeakBits(f"file:{path}", epsilon, 1, plan.code)
+    given = {"backend": "local:table", "noise": "ideal", **changes}
+    with pytest.raises(InputError, match=message):
+        begin(
+            tmp_path / "run", plan, weak, variant="static", order="run", chunk=1000, expect=None,
+            **given,
+        )  # fmt: skip
+    assert not path.with_name("weak.used.json").exists()
