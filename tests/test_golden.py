@@ -13,6 +13,7 @@ from protocol.certificate.file import read as read_certificate
 from protocol.documents.fields import digest
 from protocol.run.folder import read_run
 from protocol.run.record import read_planned
+from protocol.sources.used_bits import used_bits
 from qdevices.errors import InputError
 from tests.extras import needs
 
@@ -23,36 +24,68 @@ PLANS = {
     "plan-optimised.json": "c1417e533a8845e767e9960029c668ebe8433ade07359a867241160162930bcc",
     "run/run.json": "c1417e533a8845e767e9960029c668ebe8433ade07359a867241160162930bcc",
 }
-RECORD = "29342bc833623cd3ab69a4a96d671c906aaafee98b5eb0f90ca34a7ac78e6d22"
+RECORDS = {
+    "2.0": "29342bc833623cd3ab69a4a96d671c906aaafee98b5eb0f90ca34a7ac78e6d22",
+    "2.1": "f91425e14b0ef74a25d94ec223c38a99b16153f36a154ec328fcadc4061a75ea",
+}
+#: Versions that are read.
+READ = tuple(RECORDS)
 OUTPUT = "5d31f7bffa348fbc68"
 
 
+@pytest.mark.parametrize("version", READ)
 @pytest.mark.parametrize("name", PLANS)
-def test_plans_of_2_0_are_read_with_the_digest_that_they_had(name):
-    assert read_planned(GOLDEN / "2.0" / name).digest == PLANS[name]
+def test_plans_are_read_with_the_digest_that_they_had(version, name):
+    assert read_planned(GOLDEN / version / name).digest == PLANS[name]
 
 
-def test_a_run_of_2_0_is_read_and_verified_against_digests_kept_then(ksamp):
-    stored = read_run(GOLDEN / "2.0" / "run")
-    assert stored.record.sha256 == RECORD
-    assert (GOLDEN / "2.0" / "run" / "output.bin").read_bytes().hex() == OUTPUT
-    answer = ksamp(
-        "verify", GOLDEN / "2.0" / "run", "--digest", RECORD, "--plan-digest", PLANS["run/run.json"]
-    )
+@pytest.mark.parametrize("version", READ)
+def test_a_run_is_read_and_verified_against_digests_kept_then(ksamp, version):
+    run, record = GOLDEN / version / "run", RECORDS[version]
+    assert read_run(run).record.sha256 == record
+    assert (run / "output.bin").read_bytes().hex() == OUTPUT
+    answer = ksamp("verify", run, "--digest", record, "--plan-digest", PLANS["run/run.json"])
     assert answer.status == 0, answer.out
     assert "all agrees" in answer.out
 
 
-def test_a_certificate_of_2_0_is_read_and_proved(ksamp):
-    assert read_certificate(GOLDEN / "2.0" / "certificate.json").code.name == "compact"
-    assert ksamp("certificate", "verify", GOLDEN / "2.0" / "certificate.json").status == 0
+@pytest.mark.parametrize("version", READ)
+def test_a_certificate_is_read_and_proved(ksamp, version):
+    path = GOLDEN / version / "certificate.json"
+    assert read_certificate(path).code.name == "compact"
+    assert ksamp("certificate", "verify", path).status == 0
+    assert len({read_certificate(GOLDEN / v / "certificate.json").digest for v in READ}) == 1
 
 
-def test_a_plan_of_2_0_certifies_today(ksamp, tmp_path):
-    run = GOLDEN / "2.0" / "run"
+def test_a_closed_form_is_a_document_of_its_own(ksamp):
+    path = GOLDEN / "2.1" / "certificate-closed-form.json"
+    assert read_certificate(path).kind == "closed-form"
+    assert ksamp("certificate", "verify", path).status == 0
+
+
+def test_a_run_that_aborted_is_read_and_verified(ksamp):
+    run = GOLDEN / "2.1" / "aborted"
+    assert not read_run(run).record.extracted
+    assert ksamp("verify", run).status == 0
+
+
+def test_the_account_of_a_source_file_is_read(tmp_path):
+    (tmp_path / "weak.bin").write_bytes(bytes(40_000))
+    note = tmp_path / "weak.bin.used.json"
+    note.write_bytes((GOLDEN / "2.1" / "used-bits.json").read_bytes())
+    used = used_bits(tmp_path / "weak.bin")
+    assert used == json.loads(note.read_text())["used_bits"] > 10_000
+    # As it was before it had a digest.
+    note.write_text(json.dumps({"format": "ksamp-used-bits", "used_bits": used}))
+    assert used_bits(tmp_path / "weak.bin") == used
+
+
+@pytest.mark.parametrize("version", READ)
+def test_a_plan_certifies_today(ksamp, version):
+    run = GOLDEN / version / "run"
     answer = ksamp(
         "certify", "--settings", run / "settings.npy", "--outcomes", run / "outcomes.npy",
-        "--plan", GOLDEN / "2.0" / "plan-optimised.json", "--json",
+        "--plan", GOLDEN / version / "plan-optimised.json", "--json",
     )  # fmt: skip
     assert answer.json["accepted"] is True
 
@@ -113,6 +146,7 @@ def _refusal(read, path):
     return None
 
 
+@pytest.mark.parametrize("version", READ)
 @pytest.mark.parametrize(
     ("name", "read", "sealed"),
     [
@@ -121,8 +155,11 @@ def _refusal(read, path):
         ("run/run.json", read_planned, True),
     ],
 )
-def test_golden_documents_made_hostile_are_refused_in_one_line(name, read, sealed, tmp_path):
-    data = json.loads((GOLDEN / "2.0" / name).read_text())
+def test_golden_documents_made_hostile_are_refused_in_one_line(
+    version, name, read, sealed, tmp_path
+):
+    data = json.loads((GOLDEN / version / name).read_text())
+    sealed = sealed or version != "2.0"
     read_anyway = set()
     for key, changed in _hostile(data, sealed):
         path = tmp_path / "hostile.json"
@@ -137,11 +174,15 @@ def test_golden_documents_made_hostile_are_refused_in_one_line(name, read, seale
     assert read_anyway <= {"about", "result", "versions", "seconds", "files", "extracted"}
 
 
-def test_a_golden_plan_with_an_edit_inside_is_refused(tmp_path):
-    data = json.loads((GOLDEN / "2.0" / "plan-optimised.json").read_text())
+@pytest.mark.parametrize("version", READ)
+def test_a_golden_plan_with_an_edit_inside_is_refused(version, tmp_path):
+    data = json.loads((GOLDEN / version / "plan-optimised.json").read_text())
     for key, changed in _hostile(data["plan"], sealed=False):
         path = tmp_path / "hostile.json"
-        path.write_text(json.dumps({**data, "plan": changed}))
+        edited = {**data, "plan": changed}
+        if version != "2.0":
+            edited["sha256"] = digest({k: v for k, v in edited.items() if k != "sha256"})
+        path.write_text(json.dumps(edited))
         if key in ("delta", "mu1", "soundness_log2", "source_bits", "theorem9"):
             continue  # derived: whoever reads them computes them anew
         with pytest.raises(InputError) as refused:
@@ -149,10 +190,22 @@ def test_a_golden_plan_with_an_edit_inside_is_refused(tmp_path):
         assert str(refused.value).isprintable(), key
 
 
-def test_a_golden_run_with_any_file_changed_does_not_verify(ksamp, tmp_path):
+@pytest.mark.parametrize("game", ["ks19", "", "KS18", "os:system", 5, None, ["ks18"]])
+@pytest.mark.parametrize("name", ["plan-optimised.json", "certificate.json", "run/run.json"])
+def test_a_document_of_another_game_than_its_content_is_refused(name, game, tmp_path):
+    data = {**json.loads((GOLDEN / "2.1" / name).read_text()), "game": game}
+    data["sha256"] = digest({k: v for k, v in data.items() if k != "sha256"})
+    path = tmp_path / "game.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="has game"):
+        (read_certificate if name.startswith("certificate") else read_planned)(path)
+
+
+@pytest.mark.parametrize("version", READ)
+def test_a_golden_run_with_any_file_changed_does_not_verify(ksamp, version, tmp_path):
     for name in ("settings.npy", "outcomes.npy", "extractor_bits.bin", "output.bin", "run.json"):
         target = tmp_path / name
-        shutil.copytree(GOLDEN / "2.0" / "run", target)
+        shutil.copytree(GOLDEN / version / "run", target)
         content = bytearray((target / name).read_bytes())
         content[-5] ^= 1
         (target / name).write_bytes(content)

@@ -28,9 +28,10 @@ def _header(path):
     return dict(rows)
 
 
-def test_a_finished_run_of_version_2_0_is_listed_said_again_and_verified(ksamp, tmp_path):
-    root = _copy("2.0", "submitted-finished", tmp_path)
-    assert "format" not in _header(root / NAME)
+@pytest.mark.parametrize("version", ["2.0", "2.1"])
+def test_a_finished_run_is_listed_said_again_and_verified(ksamp, version, tmp_path):
+    root = _copy(version, "submitted-finished", tmp_path)
+    assert _header(root / NAME).get("version", "2.0") == version
     listed = ksamp("jobs", root, "--json")
     assert [row["state"] for row in listed.json["chunks"]] == ["done"] * 3
     before = {name: (root / name).read_bytes() for name in FILES}
@@ -42,12 +43,13 @@ def test_a_finished_run_of_version_2_0_is_listed_said_again_and_verified(ksamp, 
 
 
 @needs("hardware")
-def test_an_unfinished_run_of_version_2_0_goes_on_and_ends_like_the_finished_one(ksamp, tmp_path):
-    root = _copy("2.0", "submitted-unfinished", tmp_path)
+@pytest.mark.parametrize("version", ["2.0", "2.1"])
+def test_an_unfinished_run_goes_on_and_ends_like_the_finished_one(ksamp, version, tmp_path):
+    root = _copy(version, "submitted-unfinished", tmp_path)
     states = [row["state"] for row in ksamp("jobs", root, "--json").json["chunks"]]
     assert states == ["done", "submitted", "planned"]
     assert ksamp("collect", root, "--wait").status == 0
-    finished = GOLDEN / "2.0" / "submitted-finished"
+    finished = GOLDEN / version / "submitted-finished"
     for name in FILES:
         assert (root / name).read_bytes() == (finished / name).read_bytes()
     assert ksamp("verify", root).status == 0
