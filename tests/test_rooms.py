@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,22 @@ def test_a_contract_forbids_what_no_other_does(contract, tmp_path):
     with path.open("a", encoding="utf-8") as file:
         file.write(f"\nimport {imported}\n")
     assert broken(tmp_path) == {contract}
+
+
+def test_the_picture_shows_imports_that_are_there():
+    """Every arrow of the drawing in docs/api.md is an import between these rooms."""
+    grimp = pytest.importorskip("grimp")
+    graph = grimp.build_graph("protocol", exclude_type_checking_imports=True, cache_dir=None)
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    drawn = set()
+    for line in text[text.index("graph TD") :].split("```")[0].splitlines()[1:]:
+        names = [name.strip() for name in line.split("-->")]
+        drawn |= set(pairwise(names))
+    found = {
+        (importer.split(".")[1], imported.split(".")[1])
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if "." in importer and "." in imported
+    }
+    assert len(drawn) > 12
+    assert drawn <= found
