@@ -204,7 +204,9 @@ def check_fresh(
     for phase in range(min(width, places)):
         whole = (places - phase) // width * width
         stream = code.decode(extractor_bits[phase : phase + whole]).tobytes()
-        for place in np.flatnonzero(np.isin(_window_hashes(stream, least), hashes)).tolist():
+        # By sorting: NumPy 2.0's other way overflows on hashes above 2^63.
+        found = np.isin(_window_hashes(stream, least), hashes, kind="sort")
+        for place in np.flatnonzero(found).tolist():
             if stream[place : place + least] in sought:
                 start = phase + width * place
                 raise InputError(
