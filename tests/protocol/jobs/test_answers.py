@@ -8,7 +8,10 @@ import pytest
 from protocol.jobs.drive import cancel, fetch, send
 from protocol.jobs.ledger import Ledger
 from qdevices.errors import InputError
+from tests.extras import needs
 from tests.protocol.jobs.conftest import QUICK
+
+pytestmark = needs("hardware")  # every step may have to be asked for again
 
 
 class Fake:
