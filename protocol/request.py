@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from protocol.data.recorded import MOST_RUNS as MOST_RUNS
 from protocol.documents.fields import digest
-from protocol.documents.format import FIRST_GAME
+from protocol.documents.format import FIRST_GAME, game_entry
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
@@ -153,9 +153,7 @@ class Request:
             found["certificate"] = {"sha256": self.certificate.digest}
         if self.code is not None:
             found["code"] = [list(self.code.words), self.code.starred]
-        if self.game != GAMES[FIRST_GAME]:
-            found["game"] = self.game.identity
-        return digest(found)
+        return digest(found | game_entry(self.game))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and self.digest == other.digest

@@ -24,8 +24,7 @@ FORMAT = Format("ksamp-certificate", "certificate")
 
 def to_json(certificate: ScoreCertificate) -> dict[str, Any]:
     """The document of a certificate."""
-    content = {"kind": certificate.kind, **certificate.content()}
-    return FORMAT.seal(content, certificate.code.game.name)
+    return FORMAT.seal(_entries(certificate), certificate.code.game.name)
 
 
 def from_json(data: Any, *, bare: bool = False) -> ScoreCertificate:
@@ -77,8 +76,7 @@ def write(certificate: ScoreCertificate, path: str | Path, *, overwrite: bool = 
     Raises:
         InputError: the file exists (unless `overwrite`) or cannot be written.
     """
-    content = {"kind": certificate.kind, **certificate.content()}
-    FORMAT.write(path, content, certificate.code.game.name, overwrite=overwrite)
+    FORMAT.write(path, _entries(certificate), certificate.code.game.name, overwrite=overwrite)
 
 
 def read(path: str | Path) -> ScoreCertificate:
@@ -91,3 +89,8 @@ def read(path: str | Path) -> ScoreCertificate:
     if not isinstance(data, dict):
         raise InputError(f"certificate file {str(path)!r} holds no certificate")
     return from_json(data)
+
+
+def _entries(certificate: ScoreCertificate) -> dict[str, Any]:
+    """The entries of its document beside the header."""
+    return {"kind": certificate.kind, **certificate.content()}

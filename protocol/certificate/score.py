@@ -27,14 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.documents.fields import Fields, digest
-from protocol.documents.format import FIRST_GAME
+from protocol.documents.format import game_entry
 from protocol.request import Request
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.arrays import is_frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
-from qdevices.games import GAMES
 
 
 class ScoreCertificate(ABC):
@@ -107,13 +106,11 @@ class ScoreCertificate(ABC):
         """SHA-256 of what determines the certificate, 64 hexadecimal digits.
 
         Neither names nor notes count, nor how a file spells or packs its numbers; but the game
-        does, so that no two games share a digest, unless it is the one that digests were
-        taken of before there were others.
+        does (`game_entry`).
         """
-        game = self.code.game
         return digest(
             {
-                **({} if game == GAMES[FIRST_GAME] else {"game": game.identity}),
+                **game_entry(self.code.game),
                 "kind": self.kind,
                 "words": list(self.code.words),
                 "starred": self.code.starred,

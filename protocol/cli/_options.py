@@ -196,6 +196,21 @@ _plan_options = _compose(
     ),
 )
 
+recorded_options = _compose(
+    click.option(
+        "--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8."
+    ),
+    click.option(
+        "--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8."
+    ),
+    click.option(
+        "--csv",
+        "csv_file",
+        type=click.Path(),
+        metavar="FILE",
+        help="Instead of both: a CSV with columns u1,u2,x1,x2 in the paper's 1-based labels.",
+    ),
+)
 runs_option = click.option(
     "--runs", type=Count(), default="1e6", show_default=True, help="Number of runs n."
 )

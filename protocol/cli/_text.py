@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from textwrap import wrap
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.certificate.score import ScoreCertificate
+from protocol.cli._json import show_json
 from protocol.paper.theorem9 import second_event
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
@@ -139,7 +139,7 @@ def show(
     if as_json:
         data = {**result.to_json(), **extra, "output_hex": bits_hex(result.output), "folder": out}
         data["record_sha256"] = digest
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
         return
     click.echo(verdict_text(plan, result.verdict, bool(len(result.output))))
     if len(result.output):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
+from protocol.cli._json import show_json
 from protocol.documents.lock import NAME, Lock
 from protocol.jobs.drive import cancel
 from protocol.jobs.ledger import Ledger
@@ -26,7 +26,7 @@ def command(folder: str, as_json: bool) -> int:
     with Ledger(root) as ledger, Lock(root / NAME), providers.reachable(folder, ledger.job):
         stopped = cancel(ledger)
     if as_json:
-        click.echo(json.dumps({"folder": folder, "cancelled": stopped}, allow_nan=False))
+        show_json({"folder": folder, "cancelled": stopped})
     else:
         click.echo(f"Cancelled {stopped} chunk{'s' * (stopped != 1)} of {folder}.")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from protocol.certificate.file import read, write
 from protocol.certificate.score import ScoreCertificate
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import summary
 from protocol.documents.fields import printable
@@ -45,7 +45,7 @@ def verify(file: str, as_json: bool) -> int:
     seconds = time.perf_counter() - start
     data = _facts(certificate)
     if as_json:
-        click.echo(json.dumps({**data, "verified": True, "seconds": seconds}, allow_nan=False))
+        show_json({**data, "verified": True, "seconds": seconds})
     else:
         click.echo(_text(data))
         click.echo(f"VERIFIED in exact arithmetic, {seconds:.3f} s")
@@ -141,7 +141,7 @@ def optimise_command(
         plan = best_plan(replace(request, certificate=certificate))
         data["output_bits"] = plan.output_bits
     if as_json:
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         click.echo(_text(data))
         click.echo(f"Written to {out}; `ksamp run --certificate {out}` uses it.")

@@ -30,15 +30,7 @@ from qdevices.laboratory import expected_behaviour
 
 @click.command("certify")
 @click.argument("run", type=click.Path(), metavar="[DIR]", required=False)
-@click.option("--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8.")
-@click.option("--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8.")
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(),
-    metavar="FILE",
-    help="Instead of both: a CSV with columns u1,u2,x1,x2 in the paper's 1-based labels.",
-)
+@options.recorded_options
 @click.option(
     "--expect",
     default=options.DEFAULT_NOISE,

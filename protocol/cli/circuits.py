@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._planning import plan_for
 from protocol.plan.plan import Plan
 from qdevices.errors import InputError
@@ -64,7 +64,7 @@ def command(
         "reason": plan.reason,
     }
     if as_json:
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         click.echo(str(compiled.programme.bound(setting).draw("text", fold=100, idle_wires=False)))
         click.echo(_text(data, plan))

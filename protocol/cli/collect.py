@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
+from protocol.cli._json import show_json
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL, show
 from protocol.jobs.job import STATES
@@ -105,7 +105,7 @@ def _unfinished(found: Collected, folder: str, as_json: bool) -> int:
     if as_json:
         states = {state: count[state] for state in STATES}
         data = {"finished": False, "cancelled": found.cancelled, "chunks": states, "folder": folder}
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
         return status
     click.echo(", ".join(f"{count[state]} {state}" for state in STATES if count[state]))
     if found.cancelled:

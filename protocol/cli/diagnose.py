@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.data.recorded import Runs, load_csv
 from protocol.diagnose.signs import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
 from protocol.run import folder as run_folder
@@ -20,15 +19,7 @@ CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every 
 
 @click.command("diagnose")
 @click.argument("folder", type=click.Path(), metavar="[DIR]", required=False)
-@click.option("--settings", type=click.Path(), metavar="A.npy", help="Settings 9u1+u2, (n,) uint8.")
-@click.option("--outcomes", type=click.Path(), metavar="B.npy", help="Outcomes 4x1+x2, (n,) uint8.")
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(),
-    metavar="FILE",
-    help="Instead of both: a CSV with columns u1,u2,x1,x2 in the paper's 1-based labels.",
-)
+@options.recorded_options
 @click.option(
     "--false-alarm",
     type=float,
@@ -57,7 +48,7 @@ def command(
     diagnosis = diagnose(u, x, game, false_alarm)
     notes = _notes(diagnosis, order)
     if as_json:
-        click.echo(json.dumps({**diagnosis.to_json(), "notes": notes}, allow_nan=False))
+        show_json({**diagnosis.to_json(), "notes": notes})
     else:
         click.echo(diagnosis_text(diagnosis, notes))
     return 3 if diagnosis.signs else 0

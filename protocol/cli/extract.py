@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 import numpy as np
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._progress import ProgressBar
 from protocol.documents.files import PRIVATE, check_new, open_regular, write_file
 from protocol.extract.bounds import InsufficientError, Source1
@@ -125,7 +125,7 @@ def command(
         write_file(out, packed, "output file", overwrite=overwrite, mode=PRIVATE)
     if as_json:
         data = {**extractor.to_json(), "output_hex": packed.hex(), "file": out}
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         click.echo(f"Written to {out}" if out is not None else packed.hex())
     return 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import click
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.documents.fields import printable
 from protocol.jobs.job import STATES
@@ -46,7 +46,7 @@ def command(folder: str, as_json: bool) -> int:
             "published": published,
             "chunks": rows,
         }
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
         return 0
     count = Counter(chunk.state for chunk in chunks)
     click.echo(f"{'chunk':>6} {'first run':>12} {'runs':>10}  {'state':<10}  job")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._planning import nearest_for, plan_for
 from protocol.cli._text import advice_text, plan_text, summary
 from protocol.documents.files import check_new
@@ -70,7 +69,7 @@ def command(
         }
         if advice is not None:
             data["least_runs"], data["largest_white_noise"] = advice
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         click.echo(plan_text(plan, expect))
         if advice is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 import numpy as np
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._planning import nearest_for, plan_and_source
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import advice_text, plan_text, show
@@ -91,7 +91,7 @@ def command(
         if as_json:
             data = report_planned(plan)
             data["least_runs"], data["largest_white_noise"] = advice
-            click.echo(json.dumps(data, allow_nan=False))
+            show_json(data)
         else:
             click.echo(plan_text(plan, expect))
             click.echo(advice_text(plan, *advice))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import numpy as np
 
 from protocol.cli import _options as options
 from protocol.cli import _providers as providers
+from protocol.cli._json import show_json
 from protocol.cli._planning import nearest_for, plan_and_source
 from protocol.cli._text import NOT_FAITHFUL, advice_text, plan_text
 from protocol.documents.lock import NAME, Lock
@@ -186,7 +186,7 @@ def command(
         data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
         data |= {"faithful": order == "run", "seed": seed, "source_bits": bits}
         data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan, chunk)}
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
         return 0
     click.echo(
         f"Sent {sent_runs:,} of {plan.runs:,} runs in {sent:,} job{'s' * (sent != 1)} to {backend}."
@@ -218,6 +218,6 @@ def _decline(
         else:
             click.echo(advice_text(plan, *advice))
     if as_json:
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         click.echo("NO OUTPUT: nothing can be certified, so nothing was sent.")

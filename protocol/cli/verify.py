@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from protocol.cli import _options as options
+from protocol.cli._json import show_json
 from protocol.cli._progress import ProgressBar
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.jobs.ledger import check_finished
@@ -45,7 +45,7 @@ def command(folder: str, plan_digest: str | None, digest: str | None, as_json: b
             "record_sha256": found.record_digest,
             "checks": rows,
         }
-        click.echo(json.dumps(data, allow_nan=False))
+        show_json(data)
     else:
         for check in found.checks:
             mark = "agrees" if check.agrees else "DIFFERS"

@@ -20,6 +20,7 @@ from typing import Any
 from protocol.documents.fields import Fields, digest, printable
 from protocol.documents.files import MOST_JSON_BYTES, read_json, write_file
 from qdevices.errors import InputError
+from qdevices.game import Game
 from qdevices.games import GAMES
 
 #: The game of documents that do not name one.
@@ -183,6 +184,14 @@ class Format:
         else:
             reason = f" ({_REPLACED[found[0]]})" if found[0] in _REPLACED else ""
         raise InputError(f"{what} has version {_shown(version)}, expected {reads}{reason}")
+
+
+def game_entry(game: Game) -> dict[str, Any]:
+    """What a digest says of its game, as entries: nothing of the first.
+
+    So no two games share a digest, and those taken before there were others stay as they were.
+    """
+    return {} if game == GAMES[FIRST_GAME] else {"game": game.identity}
 
 
 def is_sealed(data: Any) -> bool:

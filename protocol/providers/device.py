@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-
-import numpy as np
-from numpy.typing import NDArray
-
-from protocol.providers.kind import Opening, ProviderKind
+from protocol.providers.hardware import HardwareKind
+from protocol.providers.kind import Opening
 from protocol.providers.local import PATIENCE, LocalProvider
 from protocol.providers.local_spec import LocalSpec
-from qdevices.variants import Variant
 
 
-class DeviceKind(ProviderKind):
+class DeviceKind(HardwareKind):
     """A kind of device; its names are those that `qdevices.hardware.open_backend` takes."""
 
     device = True
@@ -26,13 +21,3 @@ class DeviceKind(ProviderKind):
     def named_again(self, backend: str) -> str | None:
         """None: a simulation of this machine does no harm."""
         return None
-
-    def check(self, backend: str, variant: Variant) -> None:
-        """Open it."""
-        # By name, as `protocol` imports Qiskit only when a device needs it.
-        importlib.import_module("qdevices.hardware.catalogue").check_offered(backend, variant)
-
-    def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
-        """From the errors of its gates and readout."""
-        hardware = importlib.import_module("qdevices.hardware")
-        return np.asarray(hardware.reported_behaviour(backend, variant), dtype=np.float64)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-import numpy as np
-from numpy.typing import NDArray
-
-from protocol.providers.kind import Opening, ProviderKind
+from protocol.providers.hardware import HardwareKind
+from protocol.providers.kind import Opening
 from protocol.providers.remote import RemoteProvider
-from qdevices.variants import Variant
 
 
-class _Kind(ProviderKind):
+class _Kind(HardwareKind):
     """A provider far away, with circuits and words of `qdevices.hardware.ibm`."""
 
     name = "ibm"
@@ -29,15 +26,6 @@ class _Kind(ProviderKind):
         client = importlib.import_module("qdevices.hardware.ibm")
         name = opening.backend.partition(":")[2]
         return RemoteProvider(client, name, opening.variant, opening.kept)
-
-    def check(self, backend: str, variant: Variant) -> None:
-        """Ask for the processor and what it can run."""
-        importlib.import_module("qdevices.hardware.catalogue").check_offered(backend, variant)
-
-    def behaviour(self, backend: str, variant: Variant) -> NDArray[np.float64]:
-        """From the errors that the processor reports."""
-        hardware = importlib.import_module("qdevices.hardware")
-        return np.asarray(hardware.reported_behaviour(backend, variant), dtype=np.float64)
 
     def named_again(self, backend: str) -> str:
         """It spends somebody's time."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -39,7 +38,7 @@ from protocol.documents.files import (
     stands_at,
     sync,
 )
-from protocol.documents.format import is_sealed
+from protocol.documents.format import is_sealed, spelled
 from protocol.run.finish import Result
 from protocol.run.record import RunRecord, run_record
 from qdevices.errors import InputError
@@ -281,9 +280,8 @@ def write_result(hidden: Path, result: Result, seconds: Mapping[str, float]) -> 
                 file.write(np.packbits(bits).tobytes())
     names = [name for name in DATA if (hidden / name).exists()]
     record = run_record(result, seconds, {name: sha256(hidden / name) for name in names})
-    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     with create_private(hidden / RECORD) as file:
-        file.write(text.encode())
+        file.write(spelled(record))
     for name in (*names, RECORD):
         sync(hidden / name)
     sync(hidden)
