@@ -18,6 +18,7 @@ from protocol.data.recorded import MOST_RUNS as MOST_RUNS
 from protocol.documents.fields import digest
 from protocol.documents.format import FIRST_GAME, game_entry
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
+from protocol.security import PAPER, Security
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.arrays import frozen, reals
@@ -27,8 +28,15 @@ from qdevices.games import GAMES
 
 #: Ways to choose a certificate, beside the name of a kind and a certificate itself.
 BEST, OPTIMISED = "best", "optimised"
+#: Sources that an honest device is to be accepted with: fair bits, or any of this ε (theory 4.6).
+FAIR, ANY = "fair", "any"
+COMPLETE_FOR = (FAIR, ANY)
 #: How far a behaviour's rows may be from normalised.
 _ROUNDING = 1e-9
+
+#: Most bits of output that may be asked for; the largest field has about as many.
+MOST_OUTPUT = 10**9
+_USUAL = {"security": PAPER.to_json(), "output_bits": None, "complete_for": FAIR}
 
 
 class Chosen(Protocol):
@@ -68,10 +76,15 @@ class Request:
             source is known not to be fair; only completeness rests on it.
         of_game: the game that is played; that of the code or the certificate, or else the first
             one, unless given.
+        security: the security model.
+        output_bits: m that is wanted; the largest unless given.
+        complete_for: "fair": the completeness is that with fair bits, or those of
+            `word_probabilities`; "any": whatever an ε-SV source does.
 
     Raises:
         InputError: a value out of range or of another shape, σ beyond what n runs could give on any
-            device, a certificate for another code or a smaller ε, or words without their code.
+            device, a certificate for another code or a smaller ε, words without their code, or
+            words for a plan that is complete for any source.
     """
 
     runs: int | None
@@ -84,6 +97,9 @@ class Request:
     extractor: str = DEFAULT
     word_probabilities: NDArray[np.float64] | None = None
     of_game: Game | None = None
+    security: Security = PAPER
+    output_bits: int | None = None
+    complete_for: str = FAIR
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -93,6 +109,14 @@ class Request:
         if self.runs is not None:
             put(self, "runs", check_count("runs", self.runs))
         EXTRACTORS[self.extractor]
+        if type(self.security) is not Security:
+            raise InputError(f"security is {self.security!r:.60}, expected a Security")
+        if self.output_bits is not None:
+            put(self, "output_bits", check_count("output bits", self.output_bits, MOST_OUTPUT))
+        if type(self.complete_for) is not str or self.complete_for not in COMPLETE_FOR:
+            raise InputError(
+                f"complete_for is {self.complete_for!r:.60}, expected {' or '.join(COMPLETE_FOR)}"
+            )
         if self.code is not None and not isinstance(self.code, SettingCode):
             raise InputError(f"code is {self.code!r:.60}, expected a SettingCode or None")
         if not isinstance(self.certificate, str) and not all(
@@ -111,6 +135,11 @@ class Request:
         if not isinstance(self.certificate, str):
             self._check_certificate(self.certificate)
         if self.word_probabilities is not None:
+            if self.complete_for == ANY:
+                raise InputError(
+                    "word probabilities are given for a plan that is complete for any source, "
+                    "expected one of the two"
+                )
             put(self, "word_probabilities", self._words(self.word_probabilities))
 
     def _check_certificate(self, certificate: Chosen) -> None:
@@ -146,6 +175,10 @@ class Request:
         """SHA-256 of all that is asked, 64 hexadecimal digits; names of codes do not count."""
         found: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         del found["of_game"]
+        found["security"] = self.security.to_json()
+        for name, usual in _USUAL.items():
+            if found[name] == usual:
+                del found[name]  # what was not yet asked when digests were first printed
         for name in ("behaviour", "word_probabilities"):
             if found[name] is not None:
                 found[name] = hashlib.sha256(found[name].astype("<f8").tobytes()).hexdigest()
@@ -180,16 +213,16 @@ def check_covered(certificate: Chosen, epsilon: float) -> None:
         )
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return `value` as an int if it is a positive count of at most 10⁹.
+def check_count(name: str, value: Any, most: int = MOST_RUNS) -> int:
+    """Return `value` as an int if it is a positive count of at most 10⁹, or `most`.
 
     Raises:
         InputError: otherwise.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise InputError(f"{name} is {value!r:.60}, expected a whole number in 1..{MOST_RUNS}")
-    if not 0 < value <= MOST_RUNS:
-        raise InputError(f"{name} {value} is outside 1..{MOST_RUNS}")
+        raise InputError(f"{name} is {value!r:.60}, expected a whole number in 1..{most}")
+    if not 0 < value <= most:
+        raise InputError(f"{name} {value} is outside 1..{most}")
     return int(value)
 
 
@@ -205,8 +238,7 @@ def check_demands(
         check_count("runs", runs)
     if not 0 < completeness < 1:
         raise InputError(f"completeness {completeness} is outside (0, 1)")
-    if not 0 < soundness < math.inf:
-        raise InputError(f"soundness {soundness} is not positive (it is σ of 2^−σ)")
+    check_soundness(soundness)
     # An extractor needs k₂ > 2·log₂(1/ξ) ≥ 2(σ+3), and an outcome's bits are all that there are.
     bits = (game or GAMES[FIRST_GAME]).outcome_bits
     if runs is not None and not 2 * (soundness + 3) < bits * runs:
@@ -215,6 +247,24 @@ def check_demands(
             f"{bits * runs} bits of min-entropy, "
             f"2(σ+3) = {2 * (soundness + 3):g} are needed"
         )
+
+
+def check_soundness(soundness: float) -> float:
+    """Return σ if it is a number from 1 on.
+
+    Raises:
+        InputError: otherwise; whoever wrote the distance itself is told its σ.
+    """
+    if not 1 <= soundness < math.inf:
+        meant = ""
+        if 0 < soundness < 1:
+            meant = f"; did you mean {math.ceil(-math.log2(soundness) - 1e-9)}?"
+        raise InputError(
+            f"soundness {soundness:g} is below 1: it is σ of 2^−σ{meant or ', such as 64'}"
+            if soundness < 1
+            else f"soundness {soundness:g} is no finite number: it is σ of 2^−σ, such as 64"
+        )
+    return soundness
 
 
 def _number(name: str, value: Any) -> float:

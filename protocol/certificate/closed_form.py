@@ -152,7 +152,9 @@ def best_beta(request: Request, code: SettingCode) -> ClosedForm:
 
     def output(beta: float) -> float:
         factors = ClosedForm(code, request.epsilon, beta).log2_factors
-        return estimated_output(request.runs, factors, joint, beta, request.soundness)
+        return estimated_output(
+            request.runs, factors, joint, beta, request.soundness, request.security
+        )
 
     grid = beta_limit(code, request.epsilon) * np.geomspace(1e-4, 0.999, 200)
     return ClosedForm(code, request.epsilon, float(grid[int(np.argmax([output(b) for b in grid]))]))

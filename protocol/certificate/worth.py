@@ -7,6 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.security import CLASSICAL, PAPER, Security
+
+#: What Raz's extractor takes beside m and σ, about: 2·log₂(‖D‖_q·((p−1)!!)^{1/p}) and rounding.
+_EXTRACTOR = 90
+
 
 def estimated_output(
     runs: int | None,
@@ -14,13 +19,16 @@ def estimated_output(
     joint: NDArray[np.float64],
     beta: float,
     soundness: float,
+    security: Security = PAPER,
 ) -> float:
     """About how many bits a table gives; negative when it gives none.
 
     For n → ∞ (None) bits of min-entropy a run.
 
-    The score by its normal approximation with 3 standard deviations, and m ≈ (k₂ − const)/3 as of
-    the extractor by Raz.
+    The score by its normal approximation with 3 standard deviations, and from it m as the theorem
+    on levels has it (theory 4.4), for Raz with a constant of 90 bits.  Where the weak bits stay
+    secret m is not bounded by the min-entropy: then what counts is the same, as it is what is left
+    for a larger m.
 
     Args:
         runs: n; None for n → ∞.
@@ -28,6 +36,7 @@ def estimated_output(
         joint: expected probabilities of setting and outcome, (pairs, joint).
         beta: β of the table.
         soundness: σ.
+        security: the security model.
     """
     finite = np.where(joint > 0, log2_factors, 0.0)
     mean = float((joint * finite).sum())
@@ -35,4 +44,6 @@ def estimated_output(
         return mean / beta
     deviation = math.sqrt(max(0.0, float((joint * finite**2).sum()) - mean**2))
     score = runs * mean - 3 * math.sqrt(runs) * deviation
-    return ((score - soundness) / beta - 2 * soundness - 90) / (3 + 1 / beta)
+    if security.side_information == CLASSICAL:
+        return (score - soundness) / beta - soundness - _EXTRACTOR
+    return ((score - soundness) / beta - soundness - _EXTRACTOR) / (2 + 1 / beta)

@@ -120,7 +120,12 @@ def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
 def _estimate(request: Request, certificate: ScoreCertificate) -> float:
     joint = certificate.code.probabilities()[:, None] * request.behaviour
     return estimated_output(
-        request.runs, certificate.log2_factors, joint, certificate.beta, request.soundness
+        request.runs,
+        certificate.log2_factors,
+        joint,
+        certificate.beta,
+        request.soundness,
+        request.security,
     )
 
 

@@ -155,7 +155,12 @@ class _Search:
             return -math.inf
         joint = shares.shares[:, None] * self._behaviour[starred]
         return estimated_output(
-            self._request.runs, shares.log2_factors, joint, 2.0**-octave, self._request.soundness
+            self._request.runs,
+            shares.log2_factors,
+            joint,
+            2.0**-octave,
+            self._request.soundness,
+            self._request.security,
         )
 
     def _fewer_and_fewer(self, starred: int, octave: int) -> Iterator[Shares]:

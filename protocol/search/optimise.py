@@ -161,7 +161,9 @@ def table_merit(table: Table, joint: NDArray[np.float64], request: Request) -> f
     """What is maximised: estimated output bits, or the rate when n → ∞ (see `estimated_output`)."""
     log2_factors = np.log2(np.maximum(table.factors, 1) / 2**FACTOR_BITS)
     beta = table.beta / 2**BETA_BITS
-    return estimated_output(request.runs, log2_factors, joint, beta, request.soundness)
+    return estimated_output(
+        request.runs, log2_factors, joint, beta, request.soundness, request.security
+    )
 
 
 def largest_noise(

@@ -350,7 +350,7 @@ BAD = [
     (("run", "--source", "dice"), "source 'dice' is unknown"),
     (("run", "--source", "file:/no/such"), "'/no/such' cannot be read"),
     (("run", "--soundness", "1e12"), "soundness 1000000000000.0 can never be met"),
-    (("run", "--soundness", "-1"), "soundness -1.0 is not positive"),
+    (("run", "--soundness", "-1"), "soundness -1 is below 1"),
     (("run", "--seed", "-1"), "seed -1 is negative"),
     (("run", "--out", "/no/such/folder/run"), "'/no/such/folder' does not exist"),
     (("run", "--code", "morse"), "'morse' is not one of"),

@@ -222,7 +222,7 @@ def cloud(monkeypatch):
 
 def test_a_run_on_the_runtime_is_checked_sent_found_again_and_fetched(laboratory, cloud, tmp_path):
     short = closed_form_plan(
-        3000, 0.0, KS18.honest, laboratory.plan.code, soundness=0.1, completeness=0.5
+        3000, 0.0, KS18.honest, laboratory.plan.code, soundness=1, completeness=0.5
     )
     root = tmp_path / "run"
     weak = replace(laboratory.weak(), epsilon=short.epsilon)
