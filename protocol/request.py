@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -265,6 +266,22 @@ def check_soundness(soundness: float) -> float:
             else f"soundness {soundness:g} is no finite number: it is σ of 2^−σ, such as 64"
         )
     return soundness
+
+
+def soundness_from(text: str | float) -> float:
+    """σ as people write it: 64, or the distance 2^-64.
+
+    Raises:
+        InputError: neither, or below 1.
+    """
+    try:
+        power = re.fullmatch(r"\s*2\s*(?:\^|\*\*)\s*[-−]\s*([0-9.]+)\s*", str(text))
+        found = float(power[1] if power else text)
+    except ValueError:
+        raise InputError(
+            f"soundness {text!r:.60} is not understood, expected σ of 2^−σ, such as 64 or 2^-64"
+        ) from None
+    return check_soundness(found)
 
 
 def _number(name: str, value: Any) -> float:

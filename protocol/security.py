@@ -102,9 +102,9 @@ class Security:
                 "known: her side information is classical"
             )
         if self.extractor_bits == PUBLIC:
-            bits = "the extractor's weak bits may become public afterwards"
+            bits = "the extractor's weak bits may become public afterwards, the outcomes never"
         else:
-            bits = "the extractor's weak bits must stay secret for ever"
+            bits = "the outcomes may become public afterwards, the extractor's weak bits never"
         halves = f"; the halves may signal within {self.signalling:g}" if self.signalling else ""
         return f"{when}; {bits}{halves}"
 

@@ -112,7 +112,7 @@ def test_version_1_is_refused_in_one_line_with_the_version_that_is_needed(
     places = {"{}": GOLDEN / "1" / name, "a": run / "settings.npy", "b": run / "outcomes.npy"}
     answer = ksamp(*(places.get(word, word) for word in command))
     assert answer.status == 2
-    assert "has version 1, expected 2 to 2.1 (version 1 numbers the outcomes" in answer.err
+    assert "has version 1, expected 2 to 2.2 (version 1 numbers the outcomes" in answer.err
     assert answer.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
@@ -120,7 +120,7 @@ def test_version_1_is_refused_in_one_line_with_the_version_that_is_needed(
 def test_verify_says_of_a_run_of_version_1_which_version_is_needed(ksamp):
     answer = ksamp("verify", GOLDEN / "1" / "run")
     assert answer.status == 3
-    assert "has version 1, expected 2 to 2.1" in answer.out
+    assert "has version 1, expected 2 to 2.2" in answer.out
 
 
 def _hostile(data, sealed):

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "jobs": ("protocol.cli.jobs", "List the jobs of a submitted run."),
     "collect": ("protocol.cli.collect", "Go on with a submitted run, up to its result."),
     "cancel": ("protocol.cli.cancel", "Cancel what is not done of a submitted run."),
+    "publish": ("protocol.cli.publish", "Write what may become known of a run, and no secret."),
     "verify": ("protocol.cli.verify", "Recompute everything that a run folder claims."),
     "diagnose": ("protocol.cli.diagnose", "Signs of signalling and drift in recorded runs."),
 }

@@ -16,7 +16,8 @@ from protocol.certificate import file as certificates
 from protocol.certificate.score import ScoreCertificate
 from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.plan.choose import choices
-from protocol.request import Request, check_demands
+from protocol.request import COMPLETE_FOR, FAIR, Request, check_demands, soundness_from
+from protocol.security import EXTRACTOR_BITS, NO_SIGNALLING, PUBLIC, SIDE_INFORMATION, Security
 from protocol.settings.ks18 import CODES
 from protocol.settings.sv_tree import check_epsilon
 from protocol.sources.kinds import SOURCES, source_forms
@@ -48,6 +49,18 @@ class Count(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         if not number.is_integer():
             self.fail(f"{value!r} is no whole number", param, ctx)
         return int(number)
+
+
+class Sigma(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.4
+    """σ of 2^−σ, which may be written 64 or 2^-64."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """σ as a float; what it may not be the library says."""
+        return soundness_from(value)
 
 
 def given(context: click.Context) -> set[str]:
@@ -90,6 +103,9 @@ class Wanted:
         certificate: "best" and so on, or a file.
         code_name: a setting code's name; None for the certificate's own.
         extractor: a kind of extractor.
+        side_information, extractor_bits, signalling: as in `Security`.
+        output_bits: m; None for the largest.
+        complete_for: as in `Request`.
     """
 
     epsilon: float
@@ -98,6 +114,11 @@ class Wanted:
     code_name: str | None
     certificate: str
     extractor: str
+    side_information: str
+    extractor_bits: str
+    signalling: float
+    output_bits: int | None
+    complete_for: str
 
     def request(self, runs: int | None, behaviour: NDArray[np.float64]) -> Request:
         """The request; a certificate's file is read and its claim proved.
@@ -106,6 +127,7 @@ class Wanted:
             InputError: an unusable option, or a certificate that does not hold.
         """
         # Ranges come before a file is read and minutes are spent.
+        security = Security(self.side_information, self.extractor_bits, self.signalling)
         check_epsilon(self.epsilon)
         check_demands(runs, self.soundness, self.completeness)
         return Request(
@@ -117,6 +139,9 @@ class Wanted:
             certificate_choice(self.certificate),
             None if self.code_name is None else CODES[self.code_name](),
             self.extractor,
+            security=security,
+            output_bits=self.output_bits,
+            complete_for=self.complete_for,
         )
 
 
@@ -149,6 +174,22 @@ def plan_options(function: F) -> F:
     return _plan_options(cast(F, with_wanted))
 
 
+side_information_option = click.option(
+    "--side-information",
+    type=click.Choice(SIDE_INFORMATION),
+    default=NO_SIGNALLING,
+    show_default=True,
+    help="'no-signalling': Eve may choose her measurement after she has seen the output, as in the "
+    "paper.  'classical': she has to measure before, as in most other work.",
+)
+signalling_option = click.option(
+    "--signalling",
+    type=float,
+    default=0,
+    show_default=True,
+    metavar="G",
+    help="Each device's marginals may vary by up to G with the other's setting.",
+)
 _plan_options = _compose(
     click.option(
         "--epsilon",
@@ -159,10 +200,10 @@ _plan_options = _compose(
     ),
     click.option(
         "--soundness",
-        type=float,
+        type=Sigma(),
         default=64,
         show_default=True,
-        help="σ: the output is within 2^-σ of ideal bits.",
+        help="σ: the output is within 2^-σ of ideal bits; 2^-64 is understood too.",
     ),
     click.option(
         "--completeness",
@@ -193,6 +234,32 @@ _plan_options = _compose(
         default=DEFAULT,
         show_default=True,
         help="Kind of two-source extractor.",
+    ),
+    side_information_option,
+    click.option(
+        "--extractor-bits",
+        type=click.Choice(EXTRACTOR_BITS),
+        default=PUBLIC,
+        show_default=True,
+        help="Whether the weak bits that the extractor used may become known beside the output "
+        "(then the outcomes never may), or stay secret for ever (then the outcomes may).",
+    ),
+    signalling_option,
+    click.option(
+        "--output-bits",
+        type=Count(),
+        default=None,
+        metavar="M",
+        help="Ask for M bits; with secret extractor bits the extractor then takes as many weak bits "
+        "as that needs.  [default: as many as the outcomes give]",
+    ),
+    click.option(
+        "--complete-for",
+        type=click.Choice(COMPLETE_FOR),
+        default=FAIR,
+        show_default=True,
+        help="Whether the completeness is that with fair bits, or with any source of this ε, "
+        "whatever it does.",
     ),
 )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from protocol.cli._progress import ProgressBar
-from protocol.plan.choose import best_plan, nearest_feasible, plan_with_source
+from protocol.plan.choose import best_plan, least_runs, nearest_feasible, plan_with_source
 from protocol.plan.plan import Plan
 from protocol.request import Request
 from protocol.settings.code import SettingCode
@@ -24,6 +25,13 @@ def plan_and_source(
     """`plan_with_source`, with progress shown."""
     with ProgressBar() as progress:
         return plan_with_source(request, open_weak, progress)
+
+
+def fewest_runs_for(request: Request) -> Request:
+    """The request for as few runs as give its output; as it is if none do."""
+    with ProgressBar() as progress:
+        runs = least_runs(request, progress)
+    return request if runs is None else replace(request, runs=runs)
 
 
 def nearest_for(request: Request) -> tuple[int | None, float | None]:

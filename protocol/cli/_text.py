@@ -16,7 +16,9 @@ from protocol.paper.theorem9 import second_event
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
 from protocol.run.finish import Result
+from protocol.request import ANY
 from protocol.run.judge import Verdict
+from protocol.security import SECRET
 
 
 def summary(certificate: ScoreCertificate) -> dict[str, Any]:
@@ -51,6 +53,11 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
         f"  test 2       S >= {plan.mu1:.6g}   (expected {plan.expected_event:.6g})",
         f"  score        >= {plan.score_least:.2f} bits   (expected {plan.expected_score:.2f})",
     ]
+    if plan.complete_for == ANY:
+        lines.append(
+            f"  accepted     whatever a source of epsilon {plan.epsilon:g} does to the settings"
+        )
+    lines += wrap(f"  against      {plan.security.sentence}", 99, subsequent_indent=_INDENT)
     if plan.extractor is None:
         lines.append(f"  output       none: {plan.reason}")
     else:
@@ -61,7 +68,8 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
             f"{plan.extractor.source1_bits:,} more weak bits",
             f"  output       {plan.output_bits:,} bits within 2^{plan.soundness_log2:.1f} of ideal,"
             f" accepted with probability >= {plan.completeness:g}",
-            f"  weak bits    {plan.source_bits:,} in all",
+            f"  weak bits    {plan.source_bits:,} in all, "
+            f"{plan.source_bits / plan.output_bits:,.1f} for each bit of output",
         ]
     if second_event(code.game).any():  # the paper speaks of one game
         pairs = "" if code.settings_used.all() else f"all {code.game.n_pairs} setting pairs, "
@@ -90,6 +98,7 @@ def verdict_text(plan: Plan, verdict: Verdict, extracted: bool) -> str:
         lines.append(
             f"ACCEPTED: {plan.output_bits:,} {what} within 2^{plan.soundness_log2:.1f} of ideal"
         )
+        lines += wrap(f"  {plan.security.sentence}", 99, subsequent_indent="  ")
     else:
         lines.append("ABORTED, no output:")
         lines += [f"  {reason}" for reason in verdict.reasons]
@@ -108,19 +117,22 @@ def bits_hex(bits: NDArray[np.uint8]) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def advice_text(plan: Plan, least_runs: int | None, largest_noise: float | None) -> str:
-    """What would have to change for something to be certified."""
+def advice_text(
+    plan: Plan, least_runs: int | None, largest_noise: float | None, wanted: int | None = None
+) -> str:
+    """What would have to change for the output; `wanted` is the number of bits that was asked for."""
+    if wanted is None:
+        what, never = "something can be certified", "nothing can be certified"
+    else:
+        what, never = f"{wanted:,} bits are possible", f"{wanted:,} bits are not possible"
     if least_runs is None:
-        lines = ["At this noise nothing can be certified with up to 1e9 runs."]
+        lines = [f"At this noise {never} with up to 1e9 runs."]
     else:
-        lines = [f"At this noise something can be certified from about {least_runs:,} runs on."]
+        lines = [f"At this noise {what} from about {least_runs:,} runs on."]
     if largest_noise is None:
-        lines.append(f"With {plan.runs:,} runs nothing can be certified even without noise.")
+        lines.append(f"With {plan.runs:,} runs {never} even without noise.")
     else:
-        lines.append(
-            f"With {plan.runs:,} runs something can be certified up to about "
-            f"white={largest_noise:.2g}."
-        )
+        lines.append(f"With {plan.runs:,} runs {what} up to about white={largest_noise:.2g}.")
     lines.append(
         "That is by the certificates at hand; one optimised for the case may reach farther."
     )
@@ -149,4 +161,9 @@ def show(
             click.echo("  (--out DIR keeps all of them, with everything needed to verify them)")
     if out is not None:
         click.echo(f"Written to {out}; `ksamp verify {out}` checks it.")
+        if len(result.output) and plan.security.extractor_bits == SECRET:
+            click.echo(
+                f"SECRET: {out}/extractor_bits.bin must never become known; `ksamp publish` writes "
+                "what may."
+            )
         click.echo(f"Digest of its record: {digest}")

@@ -18,6 +18,7 @@ from protocol.documents.fields import printable
 from protocol.documents.files import check_new
 from protocol.plan.choose import best_plan
 from protocol.request import Request, check_count, check_demands
+from protocol.security import Security
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import CANDIDATE_CODES, CODES, default_code, plain_code
 from protocol.settings.sv_tree import check_epsilon
@@ -68,7 +69,11 @@ def verify(file: str, as_json: bool) -> int:
     show_default=True,
     help="Number of runs n that the output is maximised for, or 'inf' for the best rate.",
 )
-@click.option("--soundness", type=float, default=64, show_default=True, help="σ of the output.")
+@click.option(
+    "--soundness", type=options.Sigma(), default=64, show_default=True, help="σ of the output."
+)
+@options.side_information_option
+@options.signalling_option
 @click.option(
     "--code",
     "code_name",
@@ -95,6 +100,8 @@ def optimise_command(
     noise: str,
     runs: str,
     soundness: float,
+    side_information: str,
+    signalling: float,
     code_name: str,
     starred: str,
     out: str,
@@ -107,11 +114,12 @@ def optimise_command(
     request at which something could be; 2: bad input.
     """
     check_epsilon(epsilon)
+    security = Security(side_information, signalling=signalling)
     count = _runs(runs)
     check_demands(count, soundness, 0.5)
     chosen = _code(code_name, starred)
     check_new(out, "certificate file", overwrite=overwrite)  # before the minutes of work
-    request = Request(count, epsilon, expected_behaviour(noise), soundness)
+    request = Request(count, epsilon, expected_behaviour(noise), soundness, security=security)
     from protocol.search.code_search import search_codes
     from protocol.search.optimise import largest_noise, optimise_codes, optimised_certificate
 
@@ -134,7 +142,14 @@ def optimise_command(
                 f"{runs} runs with {what}; {advice}"
             )
             return 3
-    certificate = optimised_certificate(found, noise=noise, runs=count, soundness=soundness)
+    certificate = optimised_certificate(
+        found,
+        noise=noise,
+        runs=count,
+        soundness=soundness,
+        side_information=side_information,
+        signalling=signalling,
+    )
     write(certificate, out, overwrite=overwrite)
     data = {**_facts(certificate), "file": out}
     if count is not None:
@@ -190,6 +205,8 @@ def _text(data: dict[str, Any]) -> str:
         runs = about.get("runs")
         count = "infinitely many" if runs is None else _number(runs, ",")
         lines.append(f"  made for      noise {printable(about['noise'])}, {count} runs")
+    if "side_information" in about:
+        lines.append(f"  against       {printable(about['side_information'])} side information")
     if "score_rate_bits_per_run" in about:
         lines.append(
             f"  rate          {_number(about['score_rate_bits_per_run'], '.5f')} bits of "

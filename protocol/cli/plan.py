@@ -6,7 +6,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._json import show_json
-from protocol.cli._planning import nearest_for, plan_for
+from protocol.cli._planning import fewest_runs_for, nearest_for, plan_for
 from protocol.cli._text import advice_text, plan_text, summary
 from protocol.documents.files import check_new
 from protocol.plan.assumptions import assumptions
@@ -36,7 +36,9 @@ from qdevices.noise import describe_terms
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @options.json_option
+@click.pass_context
 def command(
+    context: click.Context,
     runs: int,
     expect: str,
     wanted: options.Wanted,
@@ -46,12 +48,16 @@ def command(
 ) -> int:
     """Print the plan and the expected output without running anything.
 
+    With --output-bits and without --runs it is for as few runs as give that many bits.
+
     When nothing can be certified it says why, and the least number of runs or the largest white
     noise at which something could be; the exit code is then 3.
     """
     if out is not None:
         check_new(out, "plan file", overwrite=overwrite)
     request = wanted.request(runs, expected_behaviour(expect))
+    if wanted.output_bits is not None and "runs" not in options.given(context):
+        request = fewest_runs_for(request)
     plan = plan_for(request)
     advice = None
     if not plan.output_bits:
@@ -73,7 +79,7 @@ def command(
     else:
         click.echo(plan_text(plan, expect))
         if advice is not None:
-            click.echo(advice_text(plan, *advice))
+            click.echo(advice_text(plan, *advice, wanted.output_bits))
         if out is not None:
             click.echo(f"Written to {out}")
             click.echo(f"Digest of the plan: {plan.digest}")

@@ -94,7 +94,7 @@ def command(
             show_json(data)
         else:
             click.echo(plan_text(plan, expect))
-            click.echo(advice_text(plan, *advice))
+            click.echo(advice_text(plan, *advice, wanted.output_bits))
             click.echo("NO OUTPUT: nothing can be certified, so the device was not used.")
         return 3
     source.expect(plan.source_bits)

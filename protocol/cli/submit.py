@@ -216,7 +216,7 @@ def _decline(
         if as_json:
             data["least_runs"], data["largest_white_noise"] = advice
         else:
-            click.echo(advice_text(plan, *advice))
+            click.echo(advice_text(plan, *advice, request.output_bits))
     if as_json:
         show_json(data)
     else:

@@ -1,6 +1,6 @@
 """Documents: one way to write and to read them, with a name, a version, a game and a digest.
 
-    {"format": "ksamp-plan", "version": "2.1", "game": "ks18", ..., "sha256": "5f0c..."}
+    {"format": "ksamp-plan", "version": "2.2", "game": "ks18", ..., "sha256": "5f0c..."}
 
 `sha256` is that of the canonical spelling of all the other entries, so a document that was edited
 is not read; it says nothing of who wrote it.  A version is MAJOR.MINOR.  A reader reads every
@@ -66,7 +66,7 @@ class Format:
     name: str
     what: str
     major: int = 2
-    minor: int = 1
+    minor: int = 2
     about_game: bool = field(default=True, kw_only=True)
     sealed_from: int = field(default=0, kw_only=True)
 

@@ -17,7 +17,15 @@ from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
 from protocol.extract.kinds import EXTRACTORS
 from protocol.plan.promise import Promise
-from protocol.request import MOST_RUNS, check_covered, check_demands
+from protocol.request import (
+    COMPLETE_FOR,
+    FAIR,
+    MOST_OUTPUT,
+    MOST_RUNS,
+    check_covered,
+    check_demands,
+)
+from protocol.security import PAPER, Security
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.errors import InputError
 
@@ -46,7 +54,16 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
         raise InputError(f"the plan's reason is {plan.reason!r:.60}, expected a text or None")
     check_demands(plan.runs, plan.soundness, plan.completeness, plan.code.game)
     check_covered(plan.certificate, numbers["epsilon"])
-    given = plan.certificate.min_entropy(plan.score_least, plan.log2_failure)
+    if type(plan.security) is not Security or plan.complete_for not in COMPLETE_FOR:
+        raise InputError(
+            f"the plan's security is {plan.security!r:.60} and it is complete for "
+            f"{plan.complete_for!r:.20}, expected a Security and {' or '.join(COMPLETE_FOR)}"
+        )
+    if type(plan.by_levels) is not bool:
+        raise InputError(f"the plan's by_levels is {plan.by_levels!r:.60}, expected a truth value")
+    if not plan.by_levels and (plan.security, plan.complete_for) != (PAPER, FAIR):
+        raise InputError("a plan without levels is of before 2.2, expected the paper's model")
+    given = plan.certificate.min_entropy(plan.guaranteed_score, plan.log2_failure)
     if given == math.inf or math.isnan(given):
         raise InputError(f"the plan's score threshold {plan.score_least} gives no min-entropy")
     room = ROUNDING * max(1.0, abs(given))
@@ -74,7 +91,7 @@ def _numbers(plan: Promise) -> dict[str, int | float]:
         "event_least": _whole("event_least", plan.event_least, 0, runs),
         "score_least": _real("score_least", plan.score_least, -math.inf, math.inf),
         "capacity": _whole("capacity", plan.capacity, 0, runs),
-        "output_bits": _whole("output_bits", plan.output_bits, 0, most),
+        "output_bits": _whole("output_bits", plan.output_bits, 0, MOST_OUTPUT),
         "min_entropy_bits": _real("min_entropy_bits", plan.min_entropy_bits, 0, most),
         "expected_losing": _real("expected_losing", plan.expected_losing, -ROUNDING, 1 + ROUNDING),
         "expected_event": _real("expected_event", plan.expected_event, -ROUNDING, 1 + ROUNDING),
@@ -111,7 +128,7 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
             f"the plan's extractor {extractor.method!r:.60} is not what its kind is, expected one "
             "as it was made or read"
         )
-    bits1 = extractor.source1_bits_for(extractor.length2)
+    bits1 = extractor.source1.bits
     for name, found, expected in (
         ("reason for no output", plan.reason, None),
         ("extractor's output", extractor.output_bits, plan.output_bits),
@@ -120,8 +137,11 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
     ):
         if found != expected:
             raise InputError(f"the plan's {name} is {found}, expected {expected}")
-    if not extractor.strong_in("source1"):
-        raise InputError("the plan's extractor is not strong in source 1, expected one that is")
+    if not extractor.strong_in(plan.security.strong):
+        raise InputError(
+            f"the plan's extractor is not strong in {plan.security.strong}, expected one that is, "
+            f"as its bits are {plan.security.extractor_bits}"
+        )
     if extractor.length2 != plan.code.game.outcome_bits * plan.capacity:
         raise InputError(
             f"the plan keeps {plan.capacity} outcomes, expected {extractor.length2} bits of them "
@@ -132,9 +152,12 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
             f"the plan's {plan.output_bits} bits need {extractor.min_entropy2:.1f} bits of "
             f"min-entropy, the score threshold gives {given:.1f}"
         )
+    if plan.by_levels and not plan.log2_failure < 0:
+        raise InputError(f"the plan's min-entropy may fail with probability 2^{plan.log2_failure}")
     worth = plan.soundness_log2
     assert worth is not None
-    if not worth <= -plan.soundness + ROUNDING * abs(extractor.log2_error):
+    exponents = abs(extractor.log2_error) + plan.soundness + abs(plan.score_least)
+    if not worth <= -plan.soundness + ROUNDING * exponents:
         raise InputError(
             f"the plan promises soundness 2^-{plan.soundness:g}, its numbers give 2^{worth:.1f}"
         )

@@ -111,7 +111,11 @@ def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
             "ksamp; one can be optimised"
         )
     # Without any output, the plan that comes nearest says best what is missing.
-    best = max(plans, key=lambda p: (p.output_bits, p.min_entropy_bits, p.expected_score))
+    # As many bits as were asked for are best had from the fewest weak bits.
+    best = max(
+        plans,
+        key=lambda p: (p.output_bits, -p.source_bits * bool(p.output_bits), p.min_entropy_bits),
+    )
     if best.reason is not None and tried > 1:
         best = replace(best, reason=f"best of {tried} certificates: {best.reason}")
     return best
@@ -132,7 +136,7 @@ def _estimate(request: Request, certificate: ScoreCertificate) -> float:
 def nearest_feasible(
     request: Request, progress: Progress | None = None
 ) -> tuple[int | None, float | None]:
-    """What would have to change for something to be certified.
+    """What would have to change for the output: any, or as many bits as are asked for.
 
     Optimising anew for every trial would take minutes, so "optimised" is answered as "best".
 
@@ -140,27 +144,8 @@ def nearest_feasible(
         The least n (to 1 %, at most 10⁹; None if none) at the expected behaviour, and the
         largest white noise (to 1 %; None if even the noiseless device gives nothing) at n runs.
     """
-    if request.certificate == OPTIMISED:
-        request = replace(request, certificate=BEST)
-    tried = 0
-
-    def works(n: int | None, table: NDArray[np.float64]) -> bool:
-        nonlocal tried
-        if progress is not None:
-            progress("searching", tried, _TRIALS)
-        tried += 1
-        return best_plan(replace(request, runs=n, behaviour=table)).output_bits > 0
-
-    least: int | None = None
-    if works(MOST_RUNS, request.behaviour):
-        low, high = math.log(2 + request.soundness), math.log(MOST_RUNS)
-        while high - low > 0.01:
-            middle = (low + high) / 2
-            if works(math.ceil(math.exp(middle)), request.behaviour):
-                high = middle
-            else:
-                low = middle
-        least = math.ceil(math.exp(high))
+    works = _Trials(request, progress)
+    least = least_runs(request, works=works)
     largest: float | None = None
     if works(request.runs, request.game.honest):
         weak, strong = -30.0, 0.0
@@ -172,3 +157,42 @@ def nearest_feasible(
                 strong = middle
         largest = math.exp(weak)
     return least, largest
+
+
+def least_runs(
+    request: Request, progress: Progress | None = None, *, works: _Trials | None = None
+) -> int | None:
+    """The least n, to 1 % and at most 10⁹, with output, or with as many bits as are asked for.
+
+    Args:
+        request: what is asked for, but for n.
+        progress: is told (stage, done, total).
+        works: trials that are counted together with others.
+    """
+    works = works or _Trials(request, progress)
+    if not works(MOST_RUNS, request.behaviour):
+        return None
+    low, high = math.log(2 + request.soundness), math.log(MOST_RUNS)
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        if works(math.ceil(math.exp(middle)), request.behaviour):
+            high = middle
+        else:
+            low = middle
+    return math.ceil(math.exp(high))
+
+
+class _Trials:
+    """Plans for other n and behaviours, counted for the progress."""
+
+    def __init__(self, request: Request, progress: Progress | None) -> None:
+        certificate = BEST if request.certificate == OPTIMISED else request.certificate
+        self._request = replace(request, certificate=certificate)
+        self._progress, self._tried = progress, 0
+
+    def __call__(self, runs: int | None, behaviour: NDArray[np.float64]) -> bool:
+        if self._progress is not None:
+            self._progress("searching", self._tried, _TRIALS)
+        self._tried += 1
+        asked = replace(self._request, runs=runs, behaviour=behaviour)
+        return best_plan(asked).output_bits > 0

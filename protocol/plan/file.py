@@ -17,7 +17,8 @@ from protocol.documents.format import Format, Opened
 from protocol.extract.kinds import extractor_from_json
 from protocol.plan.audit import ROUNDING
 from protocol.plan.plan import Plan
-from protocol.request import MOST_RUNS
+from protocol.request import COMPLETE_FOR, MOST_OUTPUT, MOST_RUNS
+from protocol.security import Security
 from qdevices.errors import InputError
 
 #: In 2.0 the document's digest was the plan's.
@@ -61,7 +62,7 @@ def plan_from_json(data: Mapping[str, Any], *, bare: bool = False) -> Plan:
         "event_least": entries.integer("event_least", 0, runs),
         "score_least": _or_minus_inf(entries, "score_least"),
         "capacity": entries.integer("capacity", 0, runs),
-        "output_bits": entries.integer("output_bits", 0, most),
+        "output_bits": entries.integer("output_bits", 0, MOST_OUTPUT),
         "min_entropy_bits": entries.number("min_entropy_bits", 0, most),
         "expected_losing": entries.number("expected_losing", -ROUNDING, 1 + ROUNDING),
         "expected_event": entries.number("expected_event", -ROUNDING, 1 + ROUNDING),
@@ -71,6 +72,7 @@ def plan_from_json(data: Mapping[str, Any], *, bare: bool = False) -> Plan:
         if entries.missing("extractor")
         else extractor_from_json(entries.any("extractor")),
         "reason": None if entries.missing("reason") else entries.text("reason"),
+        **_of_2_2(entries),
     }
     entries.number("delta", 0, 1)
     entries.number("mu1", 0, 1)
@@ -92,6 +94,18 @@ def check_game(opened: Opened, plan: Plan, what: str) -> None:
         raise InputError(
             f"{what} is of game {opened.game!r}, expected {plan.code.game.name!r} as in its plan"
         )
+
+
+def _of_2_2(entries: Fields) -> dict[str, Any]:
+    if entries.missing("by_levels"):
+        return {"by_levels": False}
+    if not entries.flag("by_levels"):
+        raise InputError("the plan's entry 'by_levels' is false, expected true or none")
+    return {
+        "by_levels": True,
+        "security": Security.from_json(entries.object("security")),
+        "complete_for": entries.choice("complete_for", *COMPLETE_FOR),
+    }
 
 
 def _or_minus_inf(entries: Fields, key: str) -> float:

@@ -99,6 +99,17 @@ class Plan(Promise):
             "expected_score": _finite(self.expected_score),
             "expected_paper_event": self.expected_paper_event,
             "reason": self.reason,
+            **self._of_2_2(),
+        }
+
+    def _of_2_2(self) -> dict[str, Any]:
+        """What documents of before 2.2 do not have, so that their digests stay."""
+        if not self.by_levels:
+            return {}
+        return {
+            "security": self.security.to_json(),
+            "complete_for": self.complete_for,
+            "by_levels": True,
         }
 
 

@@ -1,21 +1,28 @@
 """What a plan promises, and at which thresholds; whether that is justified `audit` says.
 
-Soundness 2^−σ splits as in theory 4.4:
+Soundness is the theorem on levels (theory 4.4.4): with s₀ the score that acceptance guarantees,
+k₀ a min-entropy, the levels of `protocol.extract.levels` above it and D the extractor's distance
+when it is given those,
 
-    d_c·p(ACC) ≤ 2^m·(2ξ + 2ε')  with  ξ = ε' = 2^−(m+σ+2),
+    distance  ≤  2^price·(2·2^{−s₀+βk₀} + 2·D),
 
-ξ the extractor's error at the min-entropy that the score threshold guarantees, except with
-probability ε'.  The device's behaviour and fair bits are assumed only for completeness.
+price = m where Eve may measure after seeing the output, else 0 (`protocol.security`).  Documents of
+before 2.2 charge the extractor's error ξ at k₀ as a whole, D = ξ, with both parts equal.
+The device's behaviour and the distribution of the bits are assumed only for completeness.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from protocol.certificate.score import ScoreCertificate
 from protocol.extract.extractor import Extractor
+from protocol.extract.levels import score_levels
+from protocol.request import FAIR
+from protocol.security import PAPER, Security
 from protocol.settings.code import SettingCode
 
 
@@ -34,11 +41,16 @@ class Promise:
         score_least: the score test accepts from this Σ log₂F on, bits.
         capacity: outcomes at u0 for which the extractor has room.
         output_bits: m; 0 when nothing can be certified.
-        min_entropy_bits: min-entropy guaranteed at `score_least`, except with probability ε'.
+        min_entropy_bits: k₀, guaranteed at `score_least`, except with probability ε'.
         extractor: the extractor's parameters; None when nothing can be certified.
-        expected_losing, expected_event, expected_score: means of L, S and Σ log₂F.
+        expected_losing, expected_event, expected_score: means of L, S and Σ log₂F with fair bits,
+            or those of the source that is known.
         expected_paper_event: mean of S for the paper's own (u*, x*).
         reason: why nothing can be certified; None otherwise.
+        security: the security model.
+        complete_for: the sources that the completeness holds for, "fair" or "any" of this ε.
+        by_levels: whether the extractor's error is charged level by level; not in documents of
+            before 2.2.
     """
 
     runs: int
@@ -58,6 +70,9 @@ class Promise:
     expected_score: float
     expected_paper_event: float
     reason: str | None
+    security: Security = PAPER
+    complete_for: str = FAIR
+    by_levels: bool = True
 
     @property
     def code(self) -> SettingCode:
@@ -65,17 +80,36 @@ class Promise:
         return self.certificate.code
 
     @property
-    def log2_failure(self) -> float:
-        """log₂ ε', the failure probability of the min-entropy bound."""
-        return -(self.output_bits + self.soundness + 2)
+    def signalling_charge(self) -> float:
+        """Bits of score that devices which signal within γ may have cost (theory 4.8)."""
+        return self.certificate.signalling_charge(self.security.signalling, self.runs)
 
     @property
+    def guaranteed_score(self) -> float:
+        """s₀: `score_least`, less what signalling may have cost."""
+        return self.score_least - self.signalling_charge
+
+    @property
+    def log2_failure(self) -> float:
+        """log₂ ε', the failure probability of the min-entropy bound."""
+        if self.by_levels and self.extractor is not None:
+            return self.certificate.beta * self.min_entropy_bits - self.guaranteed_score
+        return -(self.security.log2_price(self.output_bits) + self.soundness + 2)
+
+    @cached_property
     def soundness_log2(self) -> float | None:
-        """log₂ of the bound 2^m(2ξ+2ε') at the planned numbers; None without output."""
+        """log₂ of the bound on the distance at the planned numbers; None without output.
+
+        Raises:
+            InputError: the score guarantees no levels from `min_entropy_bits` on.
+        """
         if self.extractor is None:
             return None
-        return (
-            self.output_bits
-            + 1
-            + float(np.logaddexp2(self.extractor.log2_error, self.log2_failure))
-        )
+        if self.by_levels:
+            beta, least = self.certificate.beta, self.min_entropy_bits
+            levels = score_levels(self.guaranteed_score, beta, least)
+            distance = self.extractor.log2_distance(levels)
+        else:
+            distance = self.extractor.log2_error
+        price = self.security.log2_price(self.output_bits)
+        return price + 1 + float(np.logaddexp2(distance, self.log2_failure))

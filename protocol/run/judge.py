@@ -138,7 +138,7 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
         )
     if plan.reason is not None:
         reasons.append(f"nothing was planned: {plan.reason}")
-    certified = plan.certificate.min_entropy(score, plan.log2_failure)
+    certified = plan.certificate.min_entropy(score - plan.signalling_charge, plan.log2_failure)
     return Verdict(
         accepted=not reasons,
         reasons=tuple(reasons),

@@ -29,6 +29,18 @@ def report(plan: Plan, verdict: Verdict) -> dict[str, Any]:
         "completeness": plan.completeness,
         "certificate": plan.certificate.kind,
         "theorem9": plan.theorem9.to_json(),
+        **_model(plan),
+    }
+
+
+def _model(plan: Plan) -> dict[str, Any]:
+    """What the output is secure against; not in records of before 2.2."""
+    if not plan.by_levels:
+        return {}
+    return {
+        "security": plan.security.to_json(),
+        "model": plan.security.sentence,
+        "complete_for": plan.complete_for,
     }
 
 

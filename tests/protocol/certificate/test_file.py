@@ -95,10 +95,10 @@ _ROW = " ".join(["0"] * 16)
         (
             ["version"],
             1,
-            "has version 1, expected 2 to 2.1 .version 1 numbers",
+            "has version 1, expected 2 to 2.2 .version 1 numbers",
         ),
         (["version"], 9, "version 9, expected"),
-        (["version"], 2.0, r"has version 2.0, expected 2 to 2.1"),
+        (["version"], 2.0, r"has version 2.0, expected 2 to 2.2"),
         (["version"], "2", "version '2', expected"),
         (["kind"], "closed-form", "has beta"),
         (["kind"], ["optimised"], "has kind"),

@@ -94,7 +94,7 @@ def test_an_earlier_run_is_replaced_when_told(tmp_path, plan):
 def test_a_run_of_an_older_version_is_replaced_when_told_and_never_read(tmp_path, plan):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text('{"format": "ksamp-run", "version": 1}')
-    with pytest.raises(InputError, match=r"has version 1, expected 2 to 2.1 .version 1"):
+    with pytest.raises(InputError, match=r"has version 1, expected 2 to 2.2 .version 1"):
         folder.read_run(tmp_path / "run")
     _write(tmp_path / "run", plan, overwrite=True)
     assert folder.read_run(tmp_path / "run").record.extracted
@@ -300,7 +300,7 @@ def test_records_of_something_else_are_refused(tmp_path):
         ('{"format": "anything", "version": 2}', "expected 'ksamp-run'"),
         (
             '{"format": "ksamp-run", "version": 7}',
-            "has version 7, expected 2 to 2.1 .a newer",
+            "has version 7, expected 2 to 2.2 .a newer",
         ),
         ('{"format": "ksamp-run", "version": "2"}', "has version '2', expected 2"),
         ('{"format": "ksamp-run", "version": 2}', "has no entry 'sha256'"),

@@ -1,0 +1,39 @@
+"""`ksamp publish`: what of a run may become known, in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from protocol.cli import _options as options
+from protocol.cli._json import show_json
+from protocol.jobs.ledger import check_finished
+from protocol.run.folder import read_run
+from protocol.run.publish import public_names, publish
+
+
+@click.command("publish")
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@click.option(
+    "--out", required=True, type=click.Path(), metavar="PUBLIC", help="The folder; a new one."
+)
+@options.json_option
+def command(folder: str, out: str, as_json: bool) -> int:
+    """Write what may become known of the run folder DIR, without what must not.
+
+    Settings and the extractor's weak bits; or, if the plan keeps those secret, settings and
+    outcomes.  Never the output, nor a digest of anything that stays secret, nor a seed.  Eve must
+    have chosen her measurement before.
+    """
+    check_finished(Path(folder))
+    digest = publish(folder, out)
+    record = read_run(folder).record
+    names = public_names(record)
+    if as_json:
+        show_json({"folder": out, "files": list(names), "public_sha256": digest})
+    else:
+        click.echo(f"Written to {out}: {', '.join(names)} and public.json")
+        click.echo(f"  {record.plan.security.sentence}")
+        click.echo(f"Digest of the public record: {digest}")
+    return 0
