@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, wrightomega
 
 from protocol.documents.fields import Fields
+from protocol.extract.arguments import real, whole
 from qdevices.errors import InputError
 
 _LN2 = math.log(2)
 #: Longest source that a document may speak of.
 MOST_BITS = 1 << 50
+#: T_p(1) is counted up to this p, and bounded above it.
+_MOST_EXACT = 128
 
 
 class InsufficientError(InputError):
@@ -35,7 +39,8 @@ class Source1:
     Exactly one of the two is given.
 
     Raises:
-        InputError: neither or both, min-entropy outside [0, bits], ε outside [0, ½).
+        InputError: neither or both, bits below 0 or no whole number, min-entropy outside [0, bits],
+            ε outside [0, ½).
     """
 
     bits: int
@@ -45,10 +50,18 @@ class Source1:
     def __post_init__(self) -> None:
         if (self.min_entropy is None) == (self.epsilon is None):
             raise InputError("source 1 needs either a min-entropy or an epsilon")
+        bits = whole("bits of source 1", self.bits)
+        if not 0 <= bits <= MOST_BITS:
+            raise InputError(f"source 1 has {bits:.4g} bits, expected 0..{MOST_BITS}")
+        object.__setattr__(self, "bits", bits)
         if self.min_entropy is not None:
-            check_min_entropy("source 1", self.min_entropy, self.bits)
-        elif self.epsilon is not None and not 0 <= self.epsilon < 0.5:
-            raise InputError(f"epsilon {self.epsilon} is outside [0, 0.5)")
+            known = check_min_entropy("source 1", self.min_entropy, bits)
+            object.__setattr__(self, "min_entropy", known)
+        else:
+            epsilon = real("epsilon", self.epsilon)
+            if not 0 <= epsilon < 0.5:
+                raise InputError(f"epsilon {epsilon} is outside [0, 0.5)")
+            object.__setattr__(self, "epsilon", epsilon)
 
     def log2_norm(self, p: Any) -> Numbers:
         """log₂‖D‖_q, 1/p + 1/q = 1: bound on the q-norm of the density against uniform bits.
@@ -111,7 +124,8 @@ def log2_poisson_moment(p: Any, log2_mean: Any) -> Numbers:
     """Upper bound on log₂ T_p, the central moment of even order p of a Poisson variable of mean μ.
 
     T_p(μ) = p!·[t^p] exp(μ(eᵗ−1−t)) = Σ μ^blocks over the partitions of p things into blocks of
-    at least two.  The lesser of two bounds, so that T_p(μ)·μ^{−p} falls with μ as it should:
+    at least two.  The least of three bounds, each of which falls with μ when it is divided by μ^p,
+    as T_p does, and the third of which is T_2(μ) = μ at p = 2:
 
     (1) (p−1)!!·μ^{p/2}·cosh(√(p³/36μ)).  The coefficients of eᵗ−1−t are at most those of
     (t²/2)/(1−t/3), so T_p ≤ p!·Σ_j (μ/2)^j/j!·C(p−j−1, p−2j)·3^{2j−p}.  The term j = p/2 is
@@ -119,13 +133,52 @@ def log2_poisson_moment(p: Any, log2_mean: Any) -> Numbers:
     of the binomial is Π_{s≤i} ((p−1)²/4 − (s−½)²) ≤ (p/2)^{2i}.
     (2) p!·(e^{1/x}/x)^p with x·eˣ = p/μ, where x > 1.  No coefficient is negative, so that
     [t^p] ≤ exp(μ(eˣ−1−x))/x^p, and μeˣ = p/x.
+    (3) T_p(1)·max(μ, μ^{p/2}), as every partition has at least one block and at most p/2.
     """
     p, log2_mean = np.broadcast_arrays(np.asarray(p, dtype=np.float64), log2_mean)
+    bound = _log2_near_or_saddle(p, log2_mean)
+    # Where T_p(1) is not exact, (3) is worth its time below μ = 1 only, where (1) and (2) fail.
+    if (useful := (log2_mean < 0) | (p <= _MOST_EXACT)).any():
+        q, x = p[useful], log2_mean[useful]
+        third = _log2_moment_at_one(q) + x * np.where(x < 0, 1.0, q / 2)
+        bound[useful] = np.minimum(bound[useful], third)
+    return bound
+
+
+def _log2_near_or_saddle(p: Numbers, log2_mean: Numbers) -> Numbers:
+    """The lesser of bounds (1) and (2) of `log2_poisson_moment`."""
     cosh = _log2_cosh(np.log2(p / 6) + (np.log2(p) - log2_mean) / 2)
     near = log2_double_factorial(p) + p / 2 * log2_mean + cosh
     x = wrightomega(np.log(p) - log2_mean * _LN2)
     saddle = (gammaln(p + 1) + p / np.maximum(x, 1.0) - p * np.log(np.maximum(x, 1.0))) / _LN2
     return np.asarray(np.where(x > 1, np.minimum(near, saddle), near))
+
+
+def _log2_moment_at_one(p: Numbers) -> Numbers:
+    """log₂ T_p(1): the number up to p = 128, a bound from there on."""
+    found = _log2_moments_at_one()[np.minimum(p, _MOST_EXACT).astype(np.int64)]
+    above = p > _MOST_EXACT
+    if above.any():
+        found[above] = _log2_near_or_saddle(p[above], np.zeros(above.sum()))
+    return np.asarray(found)
+
+
+@cache
+def _log2_moments_at_one() -> Numbers:
+    """log₂ T_p(1) at p = 0 … 128 (−inf at 1), the numbers of partitions without single things.
+
+    Bell's number B_n counts all partitions of n things: T_n(1) of them have no single thing, and
+    T_{n+1}(1) some, as those are the partitions of n+1 things that put all single ones with the
+    last thing.  So T_{n+1}(1) = B_n − T_n(1).
+    """
+    row, without = [1], [1]
+    while len(without) <= _MOST_EXACT:
+        without.append(row[0] - without[-1])
+        following = [row[-1]]  # Bell's triangle, whose rows start with the numbers
+        for entry in row:
+            following.append(following[-1] + entry)
+        row = following
+    return np.array([math.log2(number) if number else -math.inf for number in without])
 
 
 def _log2_cosh(log2_x: Numbers) -> Numbers:
@@ -141,26 +194,38 @@ def log2_subtract(a: Numbers, b: Numbers) -> Numbers:
         return np.asarray(np.where(b < a, a + np.log2(-np.expm1(gap * _LN2)), -np.inf))
 
 
-def check_min_entropy(name: str, value: float, bits: int) -> float:
-    """Return `value` if 0 ≤ value ≤ bits.
+def log2_sum(terms: Numbers) -> Numbers:
+    """log₂ Σ 2^term along the last axis; −inf of none."""
+    if not terms.shape[-1]:
+        return np.full(terms.shape[:-1], -np.inf)
+    top = terms.max(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        rest = np.log2(np.exp2(terms - np.where(np.isfinite(top), top, 0.0)).sum(axis=-1))
+    return np.asarray(rest + np.where(np.isfinite(top), top, 0.0)[..., 0])
+
+
+def check_min_entropy(name: str, value: Any, bits: int) -> float:
+    """Return `value` as float if 0 ≤ value ≤ bits.
 
     Raises:
         InputError: otherwise.
     """
-    if not 0 <= value <= bits:
-        raise InputError(f"min-entropy {value:.15g} of {name} is outside [0, {bits}], its length")
-    return value
+    entropy = real(f"min-entropy of {name}", value)
+    if not 0 <= entropy <= bits:
+        raise InputError(f"min-entropy {entropy:.15g} of {name} is outside [0, {bits}], its length")
+    return entropy
 
 
-def check_error(log2_error: float) -> float:
-    """Return `log2_error` if the error lies in (0, 1).
+def check_error(log2_error: Any) -> float:
+    """Return `log2_error` as float if the error lies in (0, 1).
 
     Raises:
         InputError: otherwise.
     """
-    if not (log2_error < 0 and math.isfinite(log2_error)):
-        raise InputError(f"error 2^{log2_error:g} is outside (0, 1)")
-    return log2_error
+    error = real("log2 of the error", log2_error)
+    if not (error < 0 and math.isfinite(error)):
+        raise InputError(f"error 2^{error:g} is outside (0, 1)")
+    return error
 
 
 def check_claim(log2_claimed: float, log2_proved: float) -> None:

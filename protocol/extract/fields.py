@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from protocol.documents.fields import Fields
+from protocol.extract.arguments import whole
 from protocol.extract.multiply import Backend, multiply
 from protocol.extract.words import (
     Words,
@@ -30,6 +31,8 @@ from qdevices.errors import InputError
 Kind = Literal["all-one", "trinomial"]
 #: Above the 10⁸ coefficients that the products are made for; factors are found up to here.
 MOST_DEGREE = 2**33
+#: The largest degree of a field up to there.
+LARGEST_DEGREE = 8_589_934_306
 
 #: Irreducible trinomials t^r+t^k+1 as {r: k}, all of Mersenne-prime degree.  The tests check them
 #: up to 4423, `benchmarks/check_trinomials.py` any of them.  Up to 4423 from Zierler, Inf. Control
@@ -56,6 +59,7 @@ TRINOMIALS = {
 def is_prime(n: int) -> bool:
     """Primality by the Miller-Rabin test with bases that decide all n < 3.3e24."""
     bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+    n = whole("number to test", n)  # a NumPy integer would overflow below
     if n < 2:
         return False
     for p in bases:
@@ -79,7 +83,8 @@ def is_prime(n: int) -> bool:
 
 def prime_factors(n: int) -> set[int]:
     """The prime factors of n, by trial division; quick for n up to 10¹²."""
-    factors, p = set(), 2
+    n = whole("number to factor", n)
+    factors, p = set[int](), 2
     while p * p <= n:
         while n % p == 0:
             factors.add(p)
@@ -92,6 +97,7 @@ def prime_factors(n: int) -> set[int]:
 
 def is_artin_prime(n: int) -> bool:
     """Whether n is prime and 2 a primitive root modulo n."""
+    n = whole("number to test", n)
     if n < 3 or n % 8 in (1, 7) or not is_prime(n):  # 2 is a square modulo primes ±1 mod 8
         return False
     return all(pow(2, (n - 1) // p, n) != 1 for p in prime_factors(n - 1))
@@ -113,6 +119,8 @@ class Field:
     middle: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "degree", whole("degree of a field", self.degree))
+        object.__setattr__(self, "middle", whole("middle term of a field", self.middle))
         if self.kind == "all-one":
             good = (
                 self.middle == 0
@@ -210,28 +218,47 @@ def trinomial_field(degree: int) -> Field:
     Raises:
         InputError: no trinomial of this degree is known here; the message names the nearest fields.
     """
+    degree = whole("degree of a field", degree)
     return Field("trinomial", degree, TRINOMIALS.get(degree, 0))
 
 
 @lru_cache(maxsize=256)
-def smallest_field(bits: int) -> Field:
-    """The field of least degree ≥ `bits`, of either kind (a trinomial on a tie).
+def _field_of_degree(degree: int) -> Field:
+    if degree in TRINOMIALS:
+        return trinomial_field(degree)
+    return Field("all-one", degree)
+
+
+def field_of_degree(degree: int) -> Field:
+    """The field of this degree, of either kind (no degree has both).
 
     Raises:
-        InputError: `bits` outside 1..2³³.
+        InputError: there is none; the message names the nearest ones.
     """
-    if not 1 <= bits <= MOST_DEGREE:
-        raise InputError(f"a field of {bits} bits is asked for, expected 1..{MOST_DEGREE}")
-    degree = next_all_one(bits)
-    larger = [r for r in TRINOMIALS if r >= bits]
-    if larger and min(larger) <= degree:
-        return trinomial_field(min(larger))
-    return Field("all-one", degree)
+    return _field_of_degree(whole("degree of a field", degree))
+
+
+def smallest_field(bits: int) -> Field:
+    """The field of least degree ≥ `bits`, of either kind.
+
+    Raises:
+        InputError: `bits` outside 1..`LARGEST_DEGREE`.
+    """
+    bits = whole("bits of a field", bits)
+    if not 1 <= bits <= LARGEST_DEGREE:
+        raise InputError(f"a field of {bits} bits is asked for, expected 1..{LARGEST_DEGREE}")
+    return _smallest_field(bits)
+
+
+@lru_cache(maxsize=256)
+def _smallest_field(bits: int) -> Field:
+    larger = (r for r in TRINOMIALS if r >= bits)
+    return field_of_degree(min([next_all_one(bits), *larger]))
 
 
 def next_all_one(bits: int, step: int = 1) -> int:
     """The next degree r ≥ `bits` (or ≤, with step −1; 0 if none) of an all-one field."""
-    r = max(bits, 2)
+    r = max(whole("degree of a field", bits), 2)
     while r >= 2:
         if is_artin_prime(r + 1):
             return r
@@ -241,8 +268,7 @@ def next_all_one(bits: int, step: int = 1) -> int:
 
 def _nearest_text(degree: int) -> str:
     degree = min(degree, MOST_DEGREE)
-    names = [f"{next_all_one(degree)}"]
-    if below := next_all_one(degree, -1):
-        names.insert(0, f"{below}")
+    found = [next_all_one(degree, step) for step in (-1, 1)]
+    names = [f"{r}" for r in found if 0 < r <= MOST_DEGREE]
     nearest = min(TRINOMIALS, key=lambda r: abs(math.log(r / max(degree, 1))))
     return f"nearest: all-one {' and '.join(dict.fromkeys(names))}, trinomial {nearest}"

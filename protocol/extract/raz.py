@@ -1,5 +1,7 @@
 """Raz's two-source extractor in its efficient form; its error is that of `raz_bounds`.
 
+Given levels of min-entropy its distance is that of `raz_levels`.
+
 Source 1 is 2r bits (x₁, x₂), source 2 a string y of at most r bits, padded with zeros, all seen as
 elements of GF(2^r).  Output: the m lowest coefficients of
 
@@ -20,6 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from protocol.documents.fields import Fields
+from protocol.extract import raz_levels
+from protocol.extract.arguments import real, whole
 from protocol.extract.bounds import (
     MOST_BITS,
     InsufficientError,
@@ -28,12 +32,14 @@ from protocol.extract.bounds import (
     check_error,
     check_min_entropy,
 )
-from protocol.extract.extractor import Extractor, Steps, Strong
-from protocol.extract.fields import Field, smallest_field
+from protocol.extract.extractor import Extractor, Steps, Strong, check_strong
+from protocol.extract.fields import Field, field_of_degree, smallest_field
+from protocol.extract.levels import Levels
 from protocol.extract.multiply import Backend
 from protocol.extract.raz_bounds import (
     check_output,
     check_source1,
+    least_levels,
     least_min_entropy2,
     log2_error,
     min_entropy2_of_parts,
@@ -74,6 +80,7 @@ class Raz(Extractor):
     """
 
     method = "raz"
+    charges_mass = True
 
     field: Field
     source1: Source1
@@ -86,14 +93,18 @@ class Raz(Extractor):
     strong: Strong = "source1"
 
     def __post_init__(self) -> None:
-        r = self.field.degree
-        check_output(self.field, self.output_bits)
+        plain: dict[str, Any] = {
+            "output_bits": check_output(self.field, self.output_bits),
+            "length2": _check_length2(self.field, self.length2),
+            "log2_error": real("log2 of the error", self.log2_error),
+            "moment": whole("p", self.moment),
+            "levels": whole("l", self.levels),
+        }
+        plain["min_entropy2"] = check_min_entropy("source 2", self.min_entropy2, plain["length2"])
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         check_source1(self.field, self.source1)
-        if not 1 <= self.length2 <= r:
-            raise InputError(f"source 2 has {self.length2} bits, expected 1..{r} for this field")
-        check_min_entropy("source 2", self.min_entropy2, self.length2)
-        if self.strong not in ("source1", "source2"):
-            raise InputError(f"strong in {self.strong!r}, expected 'source1' or 'source2'")
+        check_strong(self.strong)
         if not 1 <= self.levels <= MOST_LEVELS:
             raise InputError(f"l = {self.levels} is outside 1..{MOST_LEVELS}")
         check_claim(
@@ -157,7 +168,7 @@ class Raz(Extractor):
     def source1_bits_for(cls, length2: int, available: int | None = None) -> int:
         """2r, r the degree of the smallest field that holds source 2."""
         bits = 2 * smallest_field(length2).degree
-        if available is not None and available < bits:
+        if available is not None and whole("bits of source 1", available) < bits:
             raise InputError(
                 f"source 1 has {available} bits, Raz needs 2r = {bits} for the {length2} bits of "
                 "source 2"
@@ -166,7 +177,7 @@ class Raz(Extractor):
 
     def strong_in(self, source: Strong) -> bool:
         """Whether this source may become known beside the output."""
-        return self.strong == source
+        return self.strong == check_strong(source)
 
     def describe(self) -> tuple[str, ...]:
         """The parameters that are its own, a line each."""
@@ -190,7 +201,6 @@ class Raz(Extractor):
         Raises:
             InputError: an argument out of range, or no min-entropy of source 2 suffices.
         """
-        check_error(log2_wanted)
         field = smallest_field(length2)
         source1 = Source1(2 * field.degree, epsilon=epsilon)
         return cls.for_field(field, source1, length2, output_bits, log2_wanted)
@@ -210,8 +220,10 @@ class Raz(Extractor):
         Raises:
             InputError: an argument out of range, or no min-entropy of source 2 suffices.
         """
-        check_error(log2_wanted)
-        check_output(field, output_bits)
+        check_strong(strong)
+        log2_wanted = check_error(log2_wanted)
+        output_bits = check_output(field, output_bits)
+        length2 = _check_length2(field, length2)
         check_source1(field, source1)
         k2, p, levels = least_min_entropy2(field, source1, output_bits, log2_wanted, strong)
         if k2 > length2:
@@ -232,6 +244,80 @@ class Raz(Extractor):
             levels,
             strong,
         )
+
+    @classmethod
+    def for_levels(
+        cls,
+        epsilon: float,
+        length2: int,
+        output_bits: int,
+        levels: Levels,
+        log2_wanted: float,
+        strong: Strong = "source1",
+        source1_bits: int | None = None,
+    ) -> Raz:
+        """The one with the best p given these measures; see `Extractor.for_levels`.
+
+        Args:
+            epsilon, length2, output_bits, levels, log2_wanted, strong: see there.
+            source1_bits: 2r, r the degree of a field that holds source 2; the smallest's unless
+                given.
+
+        Raises:
+            InputError: an argument out of range, or no such field.
+            InsufficientError: the distance is above what is wanted; the message has the arithmetic.
+        """
+        check_strong(strong)
+        log2_wanted = check_error(log2_wanted)
+        if source1_bits is None:
+            field = smallest_field(length2)
+        else:
+            r, odd = divmod(whole("bits of source 1", source1_bits), 2)
+            if odd:
+                raise InputError(f"source 1 has {source1_bits} bits, expected 2r, an even number")
+            field = field_of_degree(r)
+        length2 = _check_length2(field, length2)
+        output_bits = check_output(field, output_bits)
+        source1 = Source1(2 * field.degree, epsilon=epsilon)
+        known = field, source1, output_bits, levels
+        p = raz_levels.best_moment(*known, log2_wanted, strong)
+        l = int(least_levels(p))  # noqa: E741
+        if raz_levels.log2_distance(*known, p, l, strong) > log2_wanted:
+            raise InsufficientError(raz_levels.why_not(*known, log2_wanted, p, strong))
+        k2 = min(float(levels.min_entropy[0]), float(length2))
+        # A sole level's error may be above 1 where its mass is small; 1 needs no proof.
+        error = min(0.0, log2_error(field, source1, k2, output_bits, p, l, strong))
+        return cls(field, source1, length2, k2, output_bits, error, p, l, strong)
+
+    @classmethod
+    def source1_bits_for_output(
+        cls,
+        epsilon: float,
+        length2: int,
+        output_bits: int,
+        levels: Levels,
+        log2_wanted: float,
+    ) -> int:
+        """The least 2r with which `for_levels` finds one strong in source 2.
+
+        A larger field than source 2 needs gives more output, which is limited by source 1 there:
+        m < r − 2(log₂(1/ξ) + log₂‖D‖₂) at p = 2.
+
+        Args:
+            epsilon, length2, output_bits, levels, log2_wanted: as in `for_levels`.
+
+        Raises:
+            InputError: an argument out of range.
+            InsufficientError: no field will do; the message says which min-entropy would.
+        """
+        length2, output_bits = whole("bits of source 2", length2), whole("output bits", output_bits)
+        if length2 < 1 or output_bits < 1:
+            raise InputError(
+                f"{output_bits} output bits from {length2} bits of source 2, expected 1 or more"
+            )
+        log2_wanted = check_error(log2_wanted)
+        field = raz_levels.least_field(epsilon, length2, output_bits, levels, log2_wanted)
+        return 2 * field.degree
 
     @classmethod
     def largest(
@@ -264,9 +350,11 @@ class Raz(Extractor):
             InsufficientError: not that many bits, or not even one, can be extracted; the message
                 has the arithmetic.
         """
-        check_error(log2_wanted)
-        check_min_entropy("source 2", min_entropy2, length2)
+        check_strong(strong)
+        log2_wanted = check_error(log2_wanted)
         field = smallest_field(length2) if field is None else field
+        length2 = _check_length2(field, length2)
+        min_entropy2 = check_min_entropy("source 2", min_entropy2, length2)
         if source1 is None:
             source1 = Source1(2 * field.degree, epsilon=epsilon)
         elif epsilon is not None:
@@ -278,8 +366,7 @@ class Raz(Extractor):
         def needed(m: int) -> float:
             return least_min_entropy2(field, source1, m, log2_wanted, strong)[0]
 
-        wanted = 1 if output_bits is None else output_bits
-        check_output(field, wanted)
+        wanted = check_output(field, 1 if output_bits is None else output_bits)
         if (least := needed(wanted)) > min_entropy2:
             raise InsufficientError(
                 f"{wanted} bits cannot be extracted: at error 2^{log2_wanted:g} over {field} they "
@@ -294,6 +381,13 @@ class Raz(Extractor):
         _, p, levels = least_min_entropy2(field, source1, low, log2_wanted, strong)
         reached = log2_error(field, source1, min_entropy2, low, p, levels, strong)
         return cls(field, source1, length2, min_entropy2, low, reached, p, levels, strong)
+
+    def log2_distance(self, levels: Levels) -> float:
+        """log₂ of the bound of `raz_levels` at this p; see `Extractor.log2_distance`."""
+        return raz_levels.log2_distance(
+            self.field, self.source1, self.output_bits, levels, self.moment, self.levels,
+            self.strong,
+        )  # fmt: skip
 
     def min_entropy2_of_parts(self) -> float:
         """Least k of the corollary on measures; inf where it says nothing, strong in source 2."""
@@ -345,3 +439,10 @@ class Raz(Extractor):
             if progress is not None:
                 progress(level + 1, self.levels)
         return unpack(field.canonical(result), self.output_bits)
+
+
+def _check_length2(field: Field, length2: Any) -> int:
+    bits = whole("bits of source 2", length2)
+    if not 1 <= bits <= field.degree:
+        raise InputError(f"source 2 has {bits} bits, expected 1..{field.degree} for this field")
+    return bits

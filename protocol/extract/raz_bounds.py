@@ -76,6 +76,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.extract.arguments import real, whole
 from protocol.extract.bounds import (
     Numbers,
     Source1,
@@ -86,7 +87,7 @@ from protocol.extract.bounds import (
     log2_poisson_moment,
     log2_subtract,
 )
-from protocol.extract.extractor import Strong
+from protocol.extract.extractor import Strong, check_strong
 from protocol.extract.fields import Field
 from qdevices.errors import InputError
 
@@ -94,7 +95,7 @@ Moments = NDArray[np.int64]
 _EXHAUSTIVE = 1 << 14
 
 
-def _levels(p: Any) -> Numbers:
+def least_levels(p: Any) -> Numbers:
     """Least l with 2^l ≥ p."""
     return np.asarray(np.ceil(np.log2(p)))
 
@@ -102,7 +103,7 @@ def _levels(p: Any) -> Numbers:
 def _moments(field: Field, log2_bias: float) -> Moments:
     """Even p to start from, for a wanted bias 2^{log2_bias}: those with l − r < p·log2_bias.
 
-    All of them up to 2¹⁴, above in steps of 1 part in 500; `_optimise` goes on between those.
+    All of them up to 2¹⁴, above in steps of 1 part in 500; `optimise` goes on between those.
     """
     largest = max(2.0, min(2.0**48, field.degree / max(-log2_bias, 1e-9)))
     every = np.arange(2, min(largest, _EXHAUSTIVE) + 2, 2, dtype=np.int64)
@@ -113,10 +114,17 @@ def _moments(field: Field, log2_bias: float) -> Moments:
     return np.concatenate([every, above[1:]])
 
 
-def _optimise(moments: Moments, value: Callable[[Moments], Numbers]) -> tuple[float, int]:
+def optimise(
+    moments: Moments, value: Callable[[Moments], Numbers], points: int = 2000
+) -> tuple[float, int]:
     """The least `value` over even p, with that p: on `moments`, then between the best's neighbours.
 
     Exact as long as `value` has one minimum between those neighbours.
+
+    Args:
+        moments: rising, (n,).
+        value: of moments, (n,) likewise.
+        points: about as many are tried between neighbours at once.
     """
     while True:
         values = value(moments)
@@ -127,7 +135,7 @@ def _optimise(moments: Moments, value: Callable[[Moments], Numbers]) -> tuple[fl
         )
         if high - low <= 4:  # the neighbours are p ± 2, or p itself at an end
             return float(values[best]), int(moments[best])
-        step = 2 * max(1, (high - low) // 2000)
+        step = 2 * max(1, (high - low) // points)
         moments = np.append(np.arange(low, high, step, dtype=np.int64), high)
 
 
@@ -161,8 +169,14 @@ def log2_error(
     """log₂ ξ of the theorem at given p and l.
 
     Raises:
-        InputError: p odd, below 2 or above 2^l.
+        InputError: p odd, below 2 or above 2^l, or an argument of another kind.
     """
+    check_strong(strong)
+    min_entropy2 = real("min-entropy of source 2", min_entropy2)
+    output_bits, moment, levels = (
+        whole(name, value)
+        for name, value in (("output bits", output_bits), ("p", moment), ("l", levels))
+    )
     if moment < 2 or moment % 2 or moment > 2**levels:
         raise InputError(f"p = {moment} is not even and in 2..2^l = {2**levels}")
     return float(_log2_errors(field, source1, min_entropy2, output_bits, moment, levels, strong))
@@ -174,8 +188,13 @@ def published_log2_error(
     """The bound of Foreman et al. (arXiv:2506.15547), with ‖D‖_q for any source, in the weak form.
 
     Raises:
-        InputError: p odd, below 2 or above 2^l/m.
+        InputError: p odd, below 2 or above 2^l/m, or an argument of another kind.
     """
+    min_entropy2 = real("min-entropy of source 2", min_entropy2)
+    output_bits, moment, levels = (
+        whole(name, value)
+        for name, value in (("output bits", output_bits), ("p", moment), ("l", levels))
+    )
     if moment < 2 or moment % 2 or moment * output_bits > 2**levels:
         raise InputError(f"p = {moment} is not even and in 2..2^l/m = {2**levels / output_bits:g}")
     worse = max((levels - field.degree + 1) / moment, math.log2(moment) - min_entropy2 / 2)
@@ -192,18 +211,19 @@ def best_error(
     """Least log₂ ξ over p and l, with the p and l that reach it.
 
     Raises:
-        InputError: output bits or a min-entropy out of range.
+        InputError: output bits or a min-entropy out of range, or another `strong`.
     """
-    check_output(field, output_bits)
-    check_min_entropy("source 2", min_entropy2, field.degree)
+    check_strong(strong)
+    output_bits = check_output(field, output_bits)
+    min_entropy2 = check_min_entropy("source 2", min_entropy2, field.degree)
     # Only where (l−r)/p < −0.4 can ξ be below the trivial 1 − 2^−m.
-    error, p = _optimise(
+    error, p = optimise(
         _moments(field, -0.4),
         lambda moments: _log2_errors(
-            field, source1, min_entropy2, output_bits, moments, _levels(moments), strong
+            field, source1, min_entropy2, output_bits, moments, least_levels(moments), strong
         ),
     )
-    return error, p, int(_levels(p))
+    return error, p, int(least_levels(p))
 
 
 def least_min_entropy2(
@@ -216,14 +236,15 @@ def least_min_entropy2(
     """Least k₂ for `output_bits` at error 2^{log2_wanted}, with p and l; inf if none suffices.
 
     Raises:
-        InputError: output bits or error out of range.
+        InputError: output bits or error out of range, or another `strong`.
     """
-    check_error(log2_wanted)
-    check_output(field, output_bits)
+    check_strong(strong)
+    log2_wanted = check_error(log2_wanted)
+    output_bits = check_output(field, output_bits)
 
     def needed(moments: Moments) -> Numbers:
         p = np.asarray(moments, dtype=np.float64)
-        first = _levels(p) - field.degree + p * output_bits / 2
+        first = least_levels(p) - field.degree + p * output_bits / 2
         room = log2_subtract(p * (log2_wanted + 1 - source1.log2_norm(p)), first)
         gaussian = np.where(room > -np.inf, 2 / p * (log2_double_factorial(p) - room), np.inf)
         if strong == "source1":
@@ -231,8 +252,8 @@ def least_min_entropy2(
         return _bisected(p, np.asarray(np.maximum(0.0, gaussian)), room, output_bits)
 
     with np.errstate(invalid="ignore"):
-        least, p = _optimise(_moments(field, log2_wanted + 1 - output_bits / 2), needed)
-    levels = int(_levels(p))
+        least, p = optimise(_moments(field, log2_wanted + 1 - output_bits / 2), needed)
+    levels = int(least_levels(p))
     # Rounding must not leave the error at this k₂ above what was wanted.
     step = 1e-13 * (least + abs(log2_wanted))
     while (
@@ -266,9 +287,9 @@ def out_of_reach(field: Field, source1: Source1, output_bits: int, log2_wanted: 
 
     def room(p: Any) -> Numbers:
         p = np.asarray(p, dtype=np.float64)
-        return np.asarray((field.degree - _levels(p)) / p - output_bits / 2 + 1 + log2_wanted)
+        return np.asarray((field.degree - least_levels(p)) / p - output_bits / 2 + 1 + log2_wanted)
 
-    _, p = _optimise(
+    _, p = optimise(
         _moments(field, log2_wanted + 1 - output_bits / 2),
         lambda moments: np.asarray(source1.log2_norm(moments) - room(moments)),
     )
@@ -292,14 +313,16 @@ def check_source1(field: Field, source1: Source1) -> None:
         )
 
 
-def check_output(field: Field, output_bits: int) -> None:
-    """Check that the field has as many bits as the output.
+def check_output(field: Field, output_bits: Any) -> int:
+    """Return `output_bits` as int if the field has as many bits.
 
     Raises:
-        InputError: it has not, or there is no output.
+        InputError: it has not, there is no output, or it is no whole number.
     """
-    if not 1 <= output_bits <= field.degree:
-        raise InputError(f"{output_bits} output bits are outside 1..{field.degree}, the field's")
+    bits = whole("output bits", output_bits)
+    if not 1 <= bits <= field.degree:
+        raise InputError(f"{bits} output bits are outside 1..{field.degree}, the field's")
+    return bits
 
 
 def min_entropy2_of_parts(
@@ -316,7 +339,11 @@ def min_entropy2_of_parts(
 
     Returns:
         Bits; inf if no even p up to 2^l will do.
+
+    Raises:
+        InputError: an argument of another kind.
     """
+    moment, levels = whole("p", moment), whole("l", levels)
     # The largest p alone count: below the given one, k grows again as p falls.
     p = np.arange(2, min(moment, _EXHAUSTIVE) + 1, 2, dtype=np.float64)
     p = np.unique(np.append(p, np.arange(moment, max(0, moment - 2000), -2)))

@@ -175,8 +175,34 @@ def test_poisson_moments_are_below_their_bound_and_not_far(mean):
         assert exact <= bound + 1e-9
         if mean >= 1:
             assert bound <= exact + 0.5 * p  # half a bit of the p-th root
+        else:
+            assert bound <= math.log2(mean * _central_moment(p, 1)) + 1e-9
+        if mean == 1 or p == 2:
+            assert bound == pytest.approx(exact, abs=1e-12)
     falling = [log2_poisson_moment(40, x) - 40 * x for x in np.linspace(-50, 50, 2001)]
     assert (np.diff(falling) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("length2", "epsilon", "min_entropy2", "output_bits"),
+    [
+        (20_000, 0.05, 5000, 19_325),
+        (20_000, 0.05, 1000, 19_325),
+        (20_000, 0.01, 200, 19_877),
+        (1_000_000, 0.01, 20_000, 998_721),
+        (1_000_000, 0.1, 200_000, 886_707),
+    ],
+)
+def test_strong_in_source_2_the_output_may_far_exceed_the_min_entropy_of_source_2(
+    length2, epsilon, min_entropy2, output_bits
+):
+    """At p = 2, l = 1 the error is ½‖D‖₂(2^{l−r+m} + 2^−k₂)^½, so m is limited by the field."""
+    plan = Raz.largest(None, length2, min_entropy2, -64, epsilon=epsilon, strong="source2")
+    assert (plan.output_bits, plan.moment, plan.levels) == (output_bits, 2, 1)
+    norm = plan.degree * math.log2(1 + 4 * epsilon**2)
+    assert output_bits == math.floor(plan.degree + 1 - 128 - 2 * norm)
+    exact = norm - 1 + np.logaddexp2(1 - plan.degree + output_bits, -min_entropy2) / 2
+    assert plan.log2_error == pytest.approx(exact, abs=1e-6)
 
 
 def test_strong_in_source_2_needs_less_min_entropy_than_strong_in_source_1():
