@@ -20,6 +20,20 @@ SIDE_INFORMATION = (NO_SIGNALLING, CLASSICAL)
 EXTRACTOR_BITS = (PUBLIC, SECRET)
 
 
+def check_signalling(gamma: float) -> float:
+    """Return γ as a float if it is a number in [0, 1).
+
+    Raises:
+        InputError: otherwise.
+    """
+    if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < 1:
+        raise InputError(
+            f"signalling {printable(gamma, 40)} is outside [0, 1): it is γ, the most by which "
+            "one party's marginals vary with the other's setting"
+        )
+    return float(gamma) + 0.0
+
+
 @dataclass(frozen=True)
 class Security:
     """A security model.
@@ -50,13 +64,7 @@ class Security:
                 raise InputError(
                     f"{name} {printable(value, 40)!r} is unknown, expected {' or '.join(allowed)}"
                 )
-        gamma = self.signalling
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < 1:
-            raise InputError(
-                f"signalling {printable(gamma, 40)} is outside [0, 1): it is γ, the most by which "
-                "one party's marginals vary with the other's setting"
-            )
-        object.__setattr__(self, "signalling", float(gamma) + 0.0)
+        object.__setattr__(self, "signalling", check_signalling(self.signalling))
 
     @property
     def strong(self) -> Literal["source1", "source2"]:

@@ -8,6 +8,8 @@
 | `table` | the kind that is a table with a proof, for any game |
 | `proof` | the theorem, the cases, and the exact check that everything rests on |
 | `potentials` | weak duality: the marginal potentials are the whole dual vector |
+| `signalling` | what a proof says of devices that signal a little |
+| `rounding` | logarithms and floats that are never below the exact number |
 | `groups` | which symmetries of the game a programme's data leave |
 | `worth` | what a table is worth, about |
 | `file` | certificates as documents, verified whenever they are read |

@@ -43,8 +43,8 @@ def slots(game: Game) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return frozen(o1 * u + x1), frozen(game.n_pairs * o1 + o2 * u + x2)
 
 
-def _parts(potentials: NDArray[Any], game: Game) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Potentials (..., slots) as a[..., u1, u2, x1] and b[..., u1, u2, x2]."""
+def marginal_parts(potentials: NDArray[Any], game: Game) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Potentials (..., slots) as a[..., u1, u2, x1] and b[..., u1, u2, x2], views."""
     lead, border = potentials.shape[:-1], game.n_pairs * game.outcomes[0]
     return (
         potentials[..., :border].reshape(*lead, *game.settings, game.outcomes[0]),
@@ -68,7 +68,7 @@ def zero_sum_classes(game: Game) -> NDArray[np.int64]:
 
 def sums(potentials: NDArray[Any], game: Game) -> NDArray[Any]:
     """The sums that must vanish, shape (..., classes) of potentials (..., slots)."""
-    a, b = _parts(potentials, game)
+    a, b = marginal_parts(potentials, game)
     lead = potentials.shape[:-1]
     return np.concatenate(
         [a.sum(axis=-2).reshape(*lead, -1), b.sum(axis=-3).reshape(*lead, -1)], axis=-1
@@ -93,7 +93,7 @@ def from_marginals(marginals: NDArray[np.float64], game: Game) -> NDArray[np.flo
 def to_integers(potentials: NDArray[np.float64], unit: float, game: Game) -> NDArray[np.int64]:
     """Potentials as multiples of `unit` whose sums are exactly zero, shape (slots,) int64."""
     whole = np.rint(potentials / unit).astype(np.int64)
-    a, b = _parts(whole, game)  # views
+    a, b = marginal_parts(whole, game)  # views
     a[:, -1] -= a.sum(axis=1)
     b[-1] -= b.sum(axis=0)
     return whole

@@ -26,9 +26,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.certificate.rounding import charge
 from protocol.documents.fields import Fields, digest
 from protocol.documents.format import game_entry
 from protocol.request import Request
+from protocol.security import check_signalling
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.arrays import is_frozen
@@ -100,6 +102,27 @@ class ScoreCertificate(ABC):
     def min_entropy(self, score: float, log2_failure: float) -> float:
         """Certified min-entropy in bits, except with probability 2**log2_failure."""
         return (score + log2_failure) / self.beta
+
+    def signalling_excess(self, gamma: float) -> float:
+        """η with E[F·q^β | past] ≤ 1 + η for devices that signal within γ (theory 4.8), rounded up.
+
+        A kind that has no theorem about such devices says inf.
+
+        Args:
+            gamma: γ, see `Security.signalling`; at 0, η is 0.
+
+        Raises:
+            InputError: γ outside [0, 1).
+        """
+        return math.inf if check_signalling(gamma) else 0.0
+
+    def signalling_charge(self, gamma: float, runs: int) -> float:
+        """Bits that the score of `runs` runs is lowered by for γ: runs·log₂(1+η), rounded up.
+
+        Raises:
+            InputError: γ outside [0, 1).
+        """
+        return charge(self.signalling_excess(gamma), runs)
 
     @property
     def digest(self) -> str:

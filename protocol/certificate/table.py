@@ -32,7 +32,9 @@ from protocol.certificate.proof import (
     check_proof,
     most_cases,
 )
+from protocol.certificate.rounding import float_up
 from protocol.certificate.score import ScoreCertificate
+from protocol.certificate.signalling import as_units, excess, largest_norm
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
 from protocol.request import Request, same_code
@@ -113,8 +115,16 @@ class TableCertificate(ScoreCertificate):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Number of cases of the proof, and the notes."""
-        return {"cases": len(self.proof.alpha), "about": dict(self.about)}
+        """Number of cases of the proof, its N for devices that signal a little, and the notes."""
+        return {
+            "cases": len(self.proof.alpha),
+            "signalling_norm": as_units(largest_norm(self.proof)),
+            "about": dict(self.about),
+        }
+
+    def signalling_excess(self, gamma: float) -> float:
+        """η for devices that signal within γ, exact and rounded up; see `signalling`."""
+        return float_up(excess(self.table, self.proof, gamma))
 
     @classmethod
     def from_content(cls, fields: Fields, game: Game) -> TableCertificate:

@@ -116,6 +116,11 @@ class StarTree:
         result = self._high * np.maximum(left, right) + self._low * np.minimum(left, right)
         return np.asarray(result, dtype=object)
 
+    @property
+    def most(self) -> Fraction:
+        """An upper bound on ν(u0) over all ε-SV sources ν: exact, but for ε being rounded up."""
+        return Fraction(int(self._star[-1][0]), (self._high + self._low) ** (len(self._star) - 1))
+
     def bounds(self, setting: int, ratio: float | Fraction) -> bool:
         """Whether ν(u0) ≤ `ratio`·ν(`setting`) for every ε-SV source ν; `setting` is not u0.
 
