@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.security import CLASSICAL, PAPER, Security
+from protocol.security import CLASSICAL, PAPER, PUBLIC, Security
 
 #: What Raz's extractor takes beside m and σ, about: 2·log₂(‖D‖_q·((p−1)!!)^{1/p}) and rounding.
 _EXTRACTOR = 90
@@ -27,8 +27,8 @@ def estimated_output(
 
     The score by its normal approximation with 3 standard deviations, and from it m as the theorem
     on levels has it (theory 4.4), for Raz with a constant of 90 bits.  Where the weak bits stay
-    secret m is not bounded by the min-entropy: then what counts is the same, as it is what is left
-    for a larger m.
+    secret and side information is classical, m is not bounded by the min-entropy, but what is left
+    of that for a larger m counts just as well.
 
     Args:
         runs: n; None for n → ∞.
@@ -46,4 +46,6 @@ def estimated_output(
     score = runs * mean - 3 * math.sqrt(runs) * deviation
     if security.side_information == CLASSICAL:
         return (score - soundness) / beta - soundness - _EXTRACTOR
-    return ((score - soundness) / beta - soundness - _EXTRACTOR) / (2 + 1 / beta)
+    # k₀ has to be about 2m, or m where the outcomes may become known and the weak bits not.
+    share = 2 if security.extractor_bits == PUBLIC else 1
+    return ((score - soundness) / beta - soundness - _EXTRACTOR) / (share + 1 / beta)

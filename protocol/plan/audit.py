@@ -63,20 +63,29 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
         raise InputError(f"the plan's by_levels is {plan.by_levels!r:.60}, expected a truth value")
     if not plan.by_levels and (plan.security, plan.complete_for) != (PAPER, FAIR):
         raise InputError("a plan without levels is of before 2.2, expected the paper's model")
-    given = plan.certificate.min_entropy(plan.guaranteed_score, plan.log2_failure)
+    if plan.extractor is None and (plan.output_bits or plan.reason is None):
+        raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
+    given = plan.certificate.min_entropy(plan.guaranteed_score, _log2_failure(plan))
     if given == math.inf or math.isnan(given):
         raise InputError(f"the plan's score threshold {plan.score_least} gives no min-entropy")
     room = ROUNDING * max(1.0, abs(given))
-    if not abs(plan.min_entropy_bits - max(0.0, given)) <= room:
+    promised = plan.min_entropy_bits - max(0.0, given)
+    # Level by level less may be promised: the levels start where the plan says.
+    less = plan.by_levels and plan.extractor is not None
+    if not promised <= room or not (less or promised >= -room):
         raise InputError(
             f"the plan promises {plan.min_entropy_bits:.1f} bits of min-entropy, the score "
             f"threshold gives {given:.1f}"
         )
     if plan.extractor is not None:
         _check_extractor(plan, plan.extractor, given, room)
-    elif plan.output_bits or plan.reason is None:
-        raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
     return numbers
+
+
+def _log2_failure(plan: Promise) -> float:
+    """log₂ of the largest ε' that the plan's soundness leaves room for."""
+    half = 1 if plan.by_levels and plan.extractor is not None else 2
+    return -(plan.security.log2_price(plan.output_bits) + plan.soundness + half)
 
 
 def _numbers(plan: Promise) -> dict[str, int | float]:
@@ -140,7 +149,7 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
     if not extractor.strong_in(plan.security.strong):
         raise InputError(
             f"the plan's extractor is not strong in {plan.security.strong}, expected one that is, "
-            f"as its bits are {plan.security.extractor_bits}"
+            f"as its weak bits are {plan.security.extractor_bits}"
         )
     if extractor.length2 != plan.code.game.outcome_bits * plan.capacity:
         raise InputError(
@@ -152,8 +161,6 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
             f"the plan's {plan.output_bits} bits need {extractor.min_entropy2:.1f} bits of "
             f"min-entropy, the score threshold gives {given:.1f}"
         )
-    if plan.by_levels and not plan.log2_failure < 0:
-        raise InputError(f"the plan's min-entropy may fail with probability 2^{plan.log2_failure}")
     worth = plan.soundness_log2
     assert worth is not None
     exponents = abs(extractor.log2_error) + plan.soundness + abs(plan.score_least)

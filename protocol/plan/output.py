@@ -136,8 +136,8 @@ def most_with_any_field(request: Request, beta: float, score: float, length2: in
     low, high = 1, 2
     while high <= MOST_OUTPUT and attempt.with_any_field(high) is not None:
         low, high = high, 2 * high
-    # To one part in a thousand: it is said to people, and a field's degree is no round number.
-    while high - low > max(1, low // 1000):
+    # To one part in ten thousand: it is said to people.
+    while high - low > max(1, low // 10_000):
         middle = (low + high) // 2
         low, high = (middle, high) if attempt.with_any_field(middle) is not None else (low, middle)
     return low

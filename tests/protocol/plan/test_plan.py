@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
+import functools
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from protocol.certificate.closed_form import ClosedForm
-from protocol.extract.raz import Raz
 from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.run.play import execute
+from protocol.run.record import read_planned
+from protocol.security import Security
 from protocol.settings.ks18 import default_code
 from protocol.sources.uniform import UniformSource
 from qdevices.device import TableDevice
 from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, starred_event
 from tests.protocol.plans import closed_form_plan, plan_for
+from tests.test_golden import GOLDEN
 
 
 def _plan(runs=1_000_000, epsilon=0.01, white=0.001, **demands):
@@ -49,19 +54,103 @@ def test_thresholds_are_exact_binomial_quantiles():
     assert binom.cdf(plan.event_least, plan.runs, starred) > 0.0002
 
 
-def test_the_planned_output_is_the_largest_sound_one():
-    plan = _plan()
-    assert plan.extractor is not None
+def _distance(plan, m, least, p, step=1):
+    """2^price·(2·2^{−s₀+βk₀} + 2D) of theory 4.4.4 for Raz, its sum written down in decimals.
 
-    def needed(m):
-        return Raz.for_output(0.01, 4 * plan.capacity, m, -(m + 66)).min_entropy2
+    Independent of the levels that the plan takes: even steps, no logarithms that may cancel.
+    """
+    power = functools.partial(decimal.Decimal.__pow__, decimal.Decimal(2))
+    exponent = decimal.Decimal
+    score, beta = plan.guaranteed_score, plan.certificate.beta
+    r, source1 = plan.extractor.degree, plan.extractor.source1
+    norm = power(exponent(float(source1.log2_norm(p))))
+    pairs = math.prod(range(1, p, 2))
+    levels, k = [], least
+    while k < score / beta:
+        levels.append((k, min(0.0, beta * (k + step) - score)))
+        k += step
+    levels.append((k, 0.0))
+    roots = sum(power(exponent((mass - k) / 2)) for k, mass in levels)
+    steps = math.ceil(math.log2(p))
+    first = power(exponent((steps - r) / p))
+    second = exponent(pairs) ** (1 / exponent(p)) * roots
+    distance = norm / 2 * power(exponent(m) / 2) * (first + second)
+    price = m if plan.security.side_information == "no-signalling" else 0
+    bad = power(exponent(beta * least - score))
+    return float((power(exponent(price)) * (2 * bad + 2 * distance)).log10() / exponent(2).log10())
 
-    def given_by_the_score(m):
-        return (plan.score_least - (m + 66)) / plan.certificate.beta
 
-    assert needed(plan.output_bits) <= given_by_the_score(plan.output_bits)
-    assert needed(plan.output_bits + 1) > given_by_the_score(plan.output_bits + 1)
+@pytest.mark.parametrize("side", ["no-signalling", "classical"])
+def test_the_planned_output_is_the_largest_sound_one(side):
+    plan = _plan(runs=300_000, security=Security(side))
+    m, beta, p = plan.output_bits, plan.certificate.beta, plan.extractor.moment
+    with decimal.localcontext(prec=60, Emin=-(10**9), Emax=10**9):
+        found = min(_distance(plan, m, plan.min_entropy_bits, p, step) for step in (2, 4, 8))
+        assert found <= -64
+        assert found == pytest.approx(plan.soundness_log2, abs=0.02)
+        # One per cent more is not sound, wherever k₀ is put and whatever p is.
+        more = math.ceil(1.01 * m)
+        price = more if side == "no-signalling" else 0
+        most = (plan.guaranteed_score - 64 - price - 1) / beta
+        for least in (most, most - 0.1 / beta, most - 1 / beta):
+            for q in {p - 20, p - 8, p - 2, p, p + 2, p + 8, p + 20} & set(range(2, 10**4)):
+                assert _distance(plan, more, least, q, 4) > -64
+
+
+@pytest.mark.parametrize("side", ["no-signalling", "classical"])
+@pytest.mark.parametrize("bits", ["public", "secret"])
+def test_each_model_says_what_it_is_and_keeps_its_promise(side, bits):
+    security = Security(side, bits)
+    plan = _plan(runs=200_000, security=security)
     assert plan.soundness_log2 <= -64
+    assert plan.output_bits >= _plan(runs=200_000).output_bits
+    assert plan_from_json(plan_to_json(plan)) == plan
+    assert plan_from_json(plan_to_json(plan)).security == security
+    assert plan.extractor.strong == security.strong
+    assert plan.digest != dataclasses.replace(plan, complete_for="any").digest
+    # The other model's promise does not follow.
+    if side == "classical":
+        with pytest.raises(InputError, match=r"min-entropy|soundness"):
+            dataclasses.replace(plan, security=Security("no-signalling", bits))
+    other = {"public": "secret", "secret": "public"}[bits]
+    with pytest.raises(InputError, match="not strong in source"):
+        dataclasses.replace(plan, security=Security(side, other))
+
+
+def test_output_is_asked_for_by_its_number_of_bits():
+    most = _plan().output_bits
+    assert _plan(output_bits=most).output_bits == most
+    assert _plan(output_bits=100).output_bits == 100
+    none = _plan(output_bits=most + 1)
+    assert none.output_bits == 0
+    assert none.reason == (
+        f"{most + 1:,} bits are beyond reach, {most:,} are possible; more would take more runs or "
+        "secret extractor bits or classical side information"
+    )
+
+
+def test_secret_weak_bits_give_more_than_the_outcomes_hold():
+    """A field as large as the output wants, for classical side information."""
+    secret = Security("classical", "secret")
+    usual, wanted = _plan(security=secret), _plan(security=secret, output_bits=3_000_000)
+    assert wanted.output_bits == 3_000_000 > usual.output_bits
+    assert wanted.extractor.degree > 3_000_000 > usual.extractor.degree
+    assert wanted.soundness_log2 <= -64
+    beyond = _plan(security=secret, output_bits=10**9)
+    assert beyond.output_bits == 0
+    possible = re.search("beyond reach, ([0-9,]+) are possible; more would", beyond.reason)[1]
+    near = int(possible.replace(",", ""))
+    assert _plan(security=secret, output_bits=near).output_bits == near
+    assert not _plan(security=secret, output_bits=math.ceil(near * 1.02)).output_bits
+
+
+def test_a_plan_of_before_2_2_promises_by_the_whole_error():
+    old = read_planned(GOLDEN / "2.1" / "plan-optimised.json")
+    assert not old.by_levels
+    assert old.security == Security()
+    assert old.log2_failure == -(old.output_bits + old.soundness + 2)
+    with pytest.raises(InputError, match="is of before"):
+        dataclasses.replace(old, security=Security("classical"))
 
 
 def test_beta_is_nearly_the_best():
@@ -120,15 +209,15 @@ _EDITS = [
     ({"score_least": None, "min_entropy_bits": 0.0}, "the score threshold gives -inf"),
     ({"min_entropy_bits": 1e5}, "promises 100000.0 bits of min-entropy"),
     ({"min_entropy_bits": 1e9}, "min_entropy_bits 1000000000.0, expected a number in"),
-    ({"min_entropy_bits": 100.0}, "promises 100.0 bits of min-entropy, the score threshold gives"),
+    ({"min_entropy_bits": 100.0}, "promises soundness 2.-64, its numbers give"),
     ({"min_entropy_bits": None}, "min_entropy_bits null, expected a number"),
-    ({"output_bits": 0}, "the plan promises"),
+    ({"output_bits": 0}, "the plan's extractor's output is"),
     ({"runs": "100000"}, 'runs "100000", expected a whole number'),
     ({"runs": 1e5}, "runs 100000.0, expected a whole number"),
     ({"capacity": True}, "capacity true, expected a whole number"),
     ({"note": 1}, "unknown entry 'note'"),
     ({"output_bits": 5000}, "min-entropy"),
-    ({"output_bits": 10**9}, "output_bits 1000000000, expected a whole number in 0"),
+    ({"output_bits": 10**9}, "min-entropy"),
     ({"extractor": None}, "promises .* bits without an extractor"),
     ({"extractor": None, "output_bits": 0}, "the plan promises"),
     ({"reason": "x"}, "reason for no output is x, expected None"),
@@ -146,7 +235,14 @@ _EDITS = [
     ({"extractor.min_entropy2": 1e6}, "min-entropy 1000000 of source 2 is outside"),
     ({"extractor.min_entropy2": 0.0}, "is claimed, the theorem has"),
     ({"extractor.source1.epsilon": 0.0}, "extractor's source 1"),
-    ({"extractor.strong": "source2"}, "not strong in source 1"),
+    ({"extractor.strong": "source2"}, "not strong in source1"),
+    ({"security.side_information": "quantum"}, "side_information"),
+    ({"security.extractor_bits": "secret"}, "not strong in source2"),
+    ({"security.signalling": 0.01}, "gives no min-entropy|the score threshold gives"),
+    ({"security.signalling": 1.0}, "outside .0, 1."),
+    ({"complete_for": "all"}, "complete_for"),
+    ({"by_levels": False}, "by_levels"),
+    ({"by_levels": None}, "unknown entry"),
     ({"extractor.levels": 10**12}, "l = 1000000000000 is outside"),
     ({"extractor.moment": 3}, "p = 3 is not even"),
 ]
@@ -170,10 +266,12 @@ def test_an_edited_plan_that_promises_more_than_its_thresholds_justify_is_refuse
 def test_a_plan_may_be_edited_to_promise_less():
     data, beta = plan_to_json(_SMALL), _SMALL.certificate.beta
     stricter = {**data, "score_least": data["score_least"] + 1, "losing_limit": 0}
-    with pytest.raises(InputError, match="the score threshold gives"):
-        plan_from_json(stricter)  # what it says of its min-entropy has to follow
+    assert plan_from_json(stricter).output_bits == _SMALL.output_bits
     stricter["min_entropy_bits"] += 1 / beta
     assert plan_from_json(stricter).output_bits == _SMALL.output_bits
+    stricter["min_entropy_bits"] += 1 / beta
+    with pytest.raises(InputError, match="the score threshold gives"):
+        plan_from_json(stricter)  # what it says of its min-entropy has to follow
 
 
 def test_zero_has_one_sign_and_a_tiny_probability_ends_no_command():
