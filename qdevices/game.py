@@ -285,3 +285,24 @@ def check_behaviour(
                 f"{own + 1} varies by {spread.max():.3g} with the other party's setting"
             )
     return table
+
+
+def signalling_of(behaviour: NDArray[np.float64], game: Game) -> float:
+    """γ: the least number within which each party's marginals stay about some value of their own.
+
+    For each party, own setting and own outcome the values' middle is the best such value, so γ is
+    the largest half range over the other party's settings; 0 for a no-signalling box.  All setting
+    pairs count, also those that a code never plays.
+
+    Args:
+        behaviour: P(x|u), normalised, (pairs, joint).
+        game: whose shape it has.
+
+    Raises:
+        InputError: another shape, or numbers that are none.
+    """
+    table = reals("behaviour", behaviour)
+    if table.shape != game.shape:
+        raise InputError(f"behaviour has shape {table.shape}, expected {game.shape}")
+    grid = game.grid(table)
+    return float(max(np.ptp(grid.sum(3), axis=1).max(), np.ptp(grid.sum(2), axis=0).max()) / 2)

@@ -9,7 +9,7 @@
 | `proof` | the theorem, the cases, and the exact check that everything rests on |
 | `potentials` | weak duality: the marginal potentials are the whole dual vector |
 | `signalling` | what a proof says of devices that signal a little |
-| `rounding` | logarithms and floats that are never below the exact number |
+| `rounding` | exact numbers as floats and logarithms that are never below them |
 | `groups` | which symmetries of the game a programme's data leave |
 | `worth` | what a table is worth, about |
 | `file` | certificates as documents, verified whenever they are read |

@@ -26,23 +26,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.certificate.rounding import as_json, float_up
 from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.worth import estimated_output
 from protocol.documents.fields import Fields
 from protocol.request import Request
+from protocol.security import check_signalling
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code
-from protocol.settings.sv_tree import check_epsilon
+from protocol.settings.sv_tree import StarTree, check_epsilon
 from qdevices.arrays import frozen
 from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
 
+#: The least N of a proof of (LP): what (LP) loses for devices that signal within γ is at most γ·N
+#: (theory 4.8; the tests prove it in whole numbers).
+NORM = Fraction(34, 5)
 #: Coefficients of (LP): P(x̂|u0) + S·P(X*|u0) ≤ 1 + C·Σ_u B_u.
 S = 1 / 5
 C = 1 / 10
@@ -98,6 +104,16 @@ class ClosedForm(ScoreCertificate):
         epsilon, beta = fields.number("epsilon", 0, 0.5), fields.number("beta", 0, 1)
         fields.done()
         return cls(code, epsilon, beta)
+
+    def facts(self) -> dict[str, Any]:
+        """N of (LP) for devices that signal a little."""
+        return {"signalling_norm": as_json(NORM)}
+
+    def signalling_excess(self, gamma: float) -> float:
+        """η for devices that signal within γ: ν_max(u0)·β·F_lo·N·γ, rounded up (theory 4.8)."""
+        beta, star = Fraction(self.beta), StarTree(self.code.table, self.code.starred, self.epsilon)
+        floor = 1 - beta / 10
+        return float_up(star.most * beta * floor * NORM * Fraction(check_signalling(gamma)))
 
     @classmethod
     def candidates(cls, request: Request) -> Iterable[ClosedForm]:

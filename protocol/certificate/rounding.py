@@ -1,9 +1,10 @@
-"""Logarithms and floats that are never below the exact number."""
+"""Exact numbers as floats and logarithms that are never below them, and as JSON."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 #: Binary digits of a logarithm behind the point, and those that its squarings are carried with.
 _LOG_BITS, _GUARD_BITS = 64, 160
@@ -43,3 +44,8 @@ def charge(excess_up: float, runs: int) -> float:
     if math.isinf(excess_up):
         return math.inf
     return float_up(runs * log2_up(1 + Fraction(excess_up)))
+
+
+def as_json(number: Fraction) -> dict[str, Any]:
+    """A fraction as two whole numbers, in lowest terms."""
+    return {"numerator": number.numerator, "denominator": number.denominator}

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +43,9 @@ def potential_norms(potentials: NDArray[np.int64], game: Game) -> list[int]:
     return [sum(abs(value) for value in case) for case in sums.tolist()]
 
 
-def largest_norm(proof: Proof) -> int:
-    """The largest N of the cases, in units of 2^−50."""
-    return max(potential_norms(proof.potentials, proof.game))
+def largest_norm(proof: Proof) -> Fraction:
+    """The largest N of the cases, exact."""
+    return Fraction(max(potential_norms(proof.potentials, proof.game)), 1 << BITS)
 
 
 def excess(table: Table, proof: Proof, gamma: float) -> Fraction:
@@ -77,8 +76,3 @@ def _of_cases(table: Table, proof: Proof) -> tuple[list[int], list[int], Fractio
     """(B) − 1 and N of every case in units of 2^−50, and a bound on ν(u0)."""
     star = StarTree(table.code.table, table.code.starred, table.epsilon).most
     return case_values(table, proof), potential_norms(proof.potentials, proof.game), star
-
-
-def as_units(number: int) -> dict[str, Any]:
-    """A whole number of units of 2^−50 as JSON that says so."""
-    return {"numerator": number, "log2_denominator": BITS}

@@ -32,9 +32,9 @@ from protocol.certificate.proof import (
     check_proof,
     most_cases,
 )
-from protocol.certificate.rounding import float_up
+from protocol.certificate.rounding import as_json, float_up
 from protocol.certificate.score import ScoreCertificate
-from protocol.certificate.signalling import as_units, excess, largest_norm
+from protocol.certificate.signalling import excess, largest_norm
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
 from protocol.request import Request, same_code
@@ -118,7 +118,7 @@ class TableCertificate(ScoreCertificate):
         """Number of cases of the proof, its N for devices that signal a little, and the notes."""
         return {
             "cases": len(self.proof.alpha),
-            "signalling_norm": as_units(largest_norm(self.proof)),
+            "signalling_norm": as_json(largest_norm(self.proof)),
             "about": dict(self.about),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import click
@@ -200,6 +201,12 @@ def _text(data: dict[str, Any]) -> str:
     ]
     if "cases" in data:
         lines.append(f"  proof         {data['cases']} cases")
+    if norm := data.get("signalling_norm"):
+        exact = Fraction(norm["numerator"], norm["denominator"])
+        lines.append(
+            f"  signalling    N = {norm['numerator']}/{norm['denominator']}, about "
+            f"{float(exact):.4g}: what the proof loses for marginals that shift by G is at most N*G"
+        )
     about = data.get("about", {})  # notes of whoever made it: any texts and numbers
     if "noise" in about:
         runs = about.get("runs")

@@ -11,8 +11,12 @@ from protocol.cli._json import show_json
 from protocol.cli._planning import plan_for
 from protocol.plan.plan import Plan
 from qdevices.errors import InputError
+from qdevices.game import signalling_of
 from qdevices.ks18.game import KS18
 from qdevices.variants import VARIANTS
+
+#: Marginals of an exact model that differ by less do so by rounding.
+ROUNDING = 1e-9
 
 
 @click.command("circuits")
@@ -49,8 +53,9 @@ def command(
     """Show the compiled circuit of a setting pair, its gates, and the expected test values.
 
     L and S are exact for the errors that the processor reports, with all setting pairs equally
-    likely for L and at u*=(1,3) for S.  Crosstalk and idle time are not reported by a processor
-    and not contained.  The exit code is 3 if nothing could be certified.
+    likely for L and at u*=(1,3) for S; so is the signalling, half the most that a marginal varies
+    with the other party's setting.  Crosstalk and idle time are not reported by a processor and
+    not contained.  The exit code is 3 if nothing could be certified.
     """
     setting = _pair(pair)
     compiled = _compiled(backend_name, variant)
@@ -109,6 +114,7 @@ def _summary(compiled: Any, setting: int) -> dict[str, Any]:
         "expected_starred": compiled.starred,
         "white_noise": max(0.0, white_noise_equivalent(compiled.behaviour)),
         "signalling": compiled.signalling,
+        "signalling_gamma": signalling_of(compiled.behaviour, KS18),
     }
 
 
@@ -127,11 +133,13 @@ def _text(data: dict[str, Any], plan: Plan) -> str:
         f"  expected     L = {data['expected_losing']:.6g}, S = {data['expected_starred']:.6g}, "
         f"as with white={data['white_noise']:.3g}",
     ]
-    if data["signalling"] > 1e-9:
+    if (gamma := data["signalling_gamma"]) > ROUNDING:
         lines.append(
-            f"  signalling   up to {data['signalling']:.2g}: this noise is not local to a party, "
-            "and the test's assumption fails by as much"
+            f"  signalling   marginals shift by up to {gamma:.2g} about a middle value in this "
+            "model, whose noise is not local to a party; --signalling would have to cover it"
         )
+    else:
+        lines.append("  signalling   none in this model: its noise is local to the parties")
     if plan.output_bits:
         lines.append(
             f"  certifies    about {plan.output_bits:,} bits from {plan.runs:,} runs at epsilon "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from protocol.cli import _options as options
 from protocol.cli._json import show_json
 from protocol.data.recorded import Runs, load_csv
+from protocol.diagnose.limit import SignallingLimit
 from protocol.diagnose.signs import FALSE_ALARM, UNEVEN, Diagnosis, Sign, diagnose
 from protocol.run import folder as run_folder
 from qdevices.errors import InputError
@@ -14,7 +17,10 @@ from qdevices.game import Game
 from qdevices.ks18.game import KS18
 
 _SHOWN = 8
-CAVEAT = "This informs; it certifies nothing: no-signalling is assumed by every certificate."
+CAVEAT = (
+    "This informs; it certifies nothing: that devices signal no more than --signalling says, 0 "
+    "unless given, is assumed by every certificate."
+)
 
 
 @click.command("diagnose")
@@ -40,7 +46,8 @@ def command(
 
     Each party's outcomes are compared over the other's settings, and every setting's and setting
     pair's outcomes over time, by exact tests corrected for their number.  It informs, it does
-    not certify: a device may signal in ways that no such test sees.
+    not certify: a device may signal in ways that no such test sees.  How far the marginals may
+    shift, given the data, is said with a confidence limit: evidence for a --signalling of a plan.
 
     Exit code 0: no signs; 3: signs found; 2: bad input.
     """
@@ -102,6 +109,7 @@ def diagnosis_text(diagnosis: Diagnosis, notes: list[str]) -> str:
             f"  found 9 times in 10: a marginal shift at one setting pair of {best_shift} (most "
             f"runs), {median} (median), {worst} (fewest runs)"
         )
+    lines += _limit_text(diagnosis.limit)
     lines += [f"  note: {note}" for note in notes]
     lines += [f"  sign  {sign}" for sign in _distinct(diagnosis.signs)]
     hidden = len(diagnosis.signs) - len(_distinct(diagnosis.signs))
@@ -110,6 +118,34 @@ def diagnosis_text(diagnosis: Diagnosis, notes: list[str]) -> str:
     lines.append(f"VERDICT: {diagnosis.verdict}")
     lines.append(CAVEAT)
     return "\n".join(lines)
+
+
+def _limit_text(limit: SignallingLimit | None) -> list[str]:
+    """What the data allow of marginal shifts, and which --signalling would cover it."""
+    if limit is None:
+        return ["  marginals       no limit: no setting met two settings of the other party"]
+    cover = _up(limit.most)
+    where = f"{limit.party}'s outcome {limit.outcome + 1} at setting {limit.setting + 1}"
+    lines = [
+        f"  marginals       shift by at most {cover} about a middle value (confidence "
+        f"{1 - limit.error:.6g}; widest: {where}; observed {limit.observed:.2g}),",
+        f"                  so --signalling {cover} would cover it; this is evidence, not proof:",
+        "                  independent runs are assumed, and no count shows what Eve knows",
+    ]
+    if limit.least > 0:
+        lines.append(f"                  and by at least {limit.least:.2g}: less is not covered")
+    if limit.unseen_pairs:
+        lines.append(
+            f"                  nothing is said of {limit.unseen_pairs} setting pairs that never "
+            "occurred"
+        )
+    return lines
+
+
+def _up(value: float) -> str:
+    """A number in (0, 1) to two significant digits, rounded up."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / step) * step:.2g}"
 
 
 def _distinct(signs: tuple[Sign, ...]) -> list[Sign]:

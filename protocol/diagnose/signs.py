@@ -16,6 +16,8 @@ margins leave nothing to test are not counted.)  Cells find a shift at one setti
 what is spread over many.  Everything is computed from the counts (8, pairs, joint), so memory does
 not grow with the number of runs.
 
+Beside them stand confidence limits of the marginal shifts that the data allow (`limit`).
+
 Limits: signalling that leaves all marginals alone on average, or that depends on the past, is not
 seen; and where the settings' frequencies change over time, drift can look like signalling.
 Nothing here enters a certificate.
@@ -42,6 +44,7 @@ from protocol.diagnose.exact_tables import (
     homogeneity,
     newcombe,
 )
+from protocol.diagnose.limit import SignallingLimit, signalling_limit
 from qdevices.errors import InputError
 from qdevices.game import PARTIES, Game
 
@@ -144,6 +147,7 @@ class Diagnosis:
             approximation): at the best, the median and the worst setting pair; None if there is
             nothing to test.
         settings_uneven: bias-corrected Cramér's V of setting pairs against time.
+        limit: confidence limits of the marginal shifts; None if there is nothing to compare.
     """
 
     runs: int
@@ -153,6 +157,7 @@ class Diagnosis:
     strongest: tuple[Sign, ...]
     detectable: tuple[float, float, float] | None
     settings_uneven: float
+    limit: SignallingLimit | None
 
     @property
     def signalling(self) -> bool:
@@ -292,6 +297,7 @@ def diagnose_counts(counts: Ints, game: Game, false_alarm: float = FALSE_ALARM) 
         strongest=tuple(family.best[0] for family in found if family.best),
         detectable=_detectable(total, share, found[1].tests),
         settings_uneven=cramers_v(counts.sum(2)),
+        limit=signalling_limit(counts.sum(0), game),
     )
 
 

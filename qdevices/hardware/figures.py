@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qdevices.game import signalling_of
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_outcomes
 
 #: L of white noise, 31.5/81: all outcomes equally likely.
@@ -28,5 +29,4 @@ def white_noise_equivalent(behaviour: NDArray[np.float64]) -> float:
 
 def signalling(behaviour: NDArray[np.float64]) -> float:
     """Largest change of a party's outcome probability with the other's setting, 0 for none."""
-    grid = KS18.grid(behaviour)
-    return float(max(np.ptp(grid.sum(3), axis=1).max(), np.ptp(grid.sum(2), axis=0).max()))
+    return 2 * signalling_of(behaviour, KS18)
