@@ -306,7 +306,7 @@ def test_the_command_refuses_with_one_line(ksamp, certificate, tmp_path):
         (("certificate", "optimise", "--noise", "pink=1", "--out", "x"), "not understood"),
         (("certificate", "optimise", "--starred", "0,3", "--out", "x"), "label 0 is outside"),
         (("certificate", "optimise", "--starred", "1,1", "--out", "x"), "'best' does not go with"),
-        (("certificate", "optimise", "--soundness", -1, "--out", "x"), "soundness -1.0 is not"),
+        (("certificate", "optimise", "--soundness", -1, "--out", "x"), "soundness -1 is below 1"),
         (("run", "--certificate", "nowhere.json"), "'nowhere.json' is no file and none of best"),
     ]
     for arguments, message in cases:

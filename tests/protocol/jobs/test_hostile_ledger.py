@@ -90,7 +90,7 @@ _TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON chunks BEGIN DELETE FROM weak_bits;
         ([("PRAGMA user_version = 1",)], "has version 1, expected 2 to 2.2 (version 1 numbers"),
         ([("PRAGMA user_version = 3",)], "has version 3, expected 2 to 2.2 (a newer ksamp"),
         ([("PRAGMA user_version = 0",)], "has version 0, expected 2 to 2.2"),
-        ([("UPDATE about SET value = '2.2' WHERE key = 'version'",)], "version '2.2', expected 2"),
+        ([("UPDATE about SET value = '2.3' WHERE key = 'version'",)], "version '2.3', expected 2"),
         ([("UPDATE about SET value = '3.0' WHERE key = 'version'",)], "version '3.0', expected 2"),
         ([("UPDATE about SET value = '1.0' WHERE key = 'version'",)], "version '1.0', expected 2"),
         ([("UPDATE about SET value = '2.01' WHERE key = 'version'",)], "version '2.01', expected"),

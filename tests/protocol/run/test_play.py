@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -110,7 +112,12 @@ def test_the_verdict_is_the_tests_written_down_by_hand(plan, played):
     assert verdict.event_rate == event.sum() / plan.runs
     score = plan.certificate.log2_factors[settings, outcomes].sum()
     assert verdict.score == pytest.approx(score, rel=1e-12)
-    bound = (score - (plan.output_bits + plan.soundness + 2)) / plan.certificate.beta
+    # ε' is what k₀ leaves of the threshold: all of 2^−(m+σ+1) but 2^−7 of it.
+    failure = plan.score_least - plan.certificate.beta * plan.min_entropy_bits
+    assert failure == pytest.approx(
+        plan.output_bits + plan.soundness + 1 - math.log2(1 - 2**-7), rel=1e-9
+    )
+    bound = (score - failure) / plan.certificate.beta
     assert verdict.min_entropy_bits == pytest.approx(bound, rel=1e-9)
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 from protocol.data.provenance import Provenance
+from protocol.extract.levels import Levels, score_levels
+from protocol.extract.raz import Raz
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run.redraws import SHARE_BITS, log2_share, redraw_charge
+from protocol.security import Security
 from qdevices.errors import InputError
 from qdevices.ks18.game import KS18
 
@@ -27,14 +32,35 @@ def tight():
     return best_plan(Request(100_000, 0.1, KS18.noisy(0.001)))
 
 
-def test_a_plan_with_nearly_equal_parts_pays_for_that(plan, tight):
+def _of_before_2_2(plan):
+    """The same plan as documents of 2.1 have it: the whole error charged at k₀ (theory 4.4.3)."""
+    beta, length2 = plan.certificate.beta, plan.extractor.length2
+
+    def at(m):
+        level = (plan.score_least - (m + plan.soundness + 2)) / beta
+        return level, Raz.for_output(plan.epsilon, length2, m, -(m + plan.soundness + 2))
+
+    low, high = 1, plan.output_bits + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        level, extractor = at(middle)
+        low, high = (middle, high) if extractor.min_entropy2 <= level else (low, middle)
+    level, extractor = at(low)
+    return replace(
+        plan, by_levels=False, output_bits=low, min_entropy_bits=level, extractor=extractor
+    )
+
+
+def test_plans_by_levels_pay_nothing_for_nearly_equal_parts_older_ones_do(plan, tight):
     def beyond(chosen):
         price = -log2_share(chosen.runs // 20_000, 1)
         charge = redraw_charge(chosen, _redrawn(1))
         return (charge - price * (1 + 2 * chosen.certificate.beta)) / chosen.certificate.beta
 
     assert beyond(plan) == pytest.approx(0, abs=1e-9)
-    assert 0.1 < beyond(tight) < 1
+    assert beyond(tight) == pytest.approx(0, abs=1e-9)
+    assert beyond(_of_before_2_2(plan)) == pytest.approx(0, abs=1e-9)
+    assert 0.1 < beyond(_of_before_2_2(tight)) < 1
 
 
 def _redrawn(*numbers, chunk=20_000, redraws=None):
@@ -76,10 +102,35 @@ def test_the_shares_of_all_histories_of_redraws_sum_to_less_than_their_budget(ch
     assert 2 ** -(SHARE_BITS + 1) < total < 2 ** -(SHARE_BITS - 1)
 
 
+@pytest.mark.parametrize("side", ["no-signalling", "classical"])
+@pytest.mark.parametrize("bits", ["public", "secret"])
+def test_the_charge_makes_all_parts_of_a_pattern_its_share(side, bits):
+    """Every level's mass, and the extractor's second part there, at the score asked for."""
+    security = Security(side, bits)
+    plan = best_plan(Request(60_000, 0.01, KS18.noisy(0.001), security=security))
+    share, beta = log2_share(3, 2), plan.certificate.beta
+    score = plan.score_least + redraw_charge(plan, _redrawn(1, redraws=2))
+    levels = score_levels(plan.score_least, beta, plan.min_entropy_bits)
+    raised = levels.min_entropy - 2 * share
+    assert beta * raised[0] - score <= plan.log2_failure + share + 1e-9
+    mass = beta * raised[1:] - score
+    assert (mass <= beta * levels.min_entropy[1:] - plan.score_least + share + 1e-9).all()
+    # The part that every level shares is what is left at a min-entropy beyond all bounds.
+    shared = plan.extractor.log2_distance(Levels(np.array([1e12]), np.array([0.0])))
+
+    def second(k):
+        found = plan.extractor.log2_distance(Levels(k, levels.log2_mass))
+        return found + math.log2(-math.expm1((shared - found) * math.log(2)))
+
+    below = levels.min_entropy / 2  # where the second part is the larger one
+    assert second(below) > shared
+    assert second(below - 2 * share) <= second(below) + share + 1e-6
+
+
 @pytest.mark.parametrize("which", ["plan", "tight"])
-def test_the_charge_makes_both_errors_of_a_pattern_its_share(request, which):
+def test_the_charge_of_an_older_plan_makes_both_errors_of_a_pattern_its_share(request, which):
     """Markov's and the extractor's second term at the score that is asked for, by definition."""
-    plan = request.getfixturevalue(which)
+    plan = _of_before_2_2(request.getfixturevalue(which))
     provenance = _redrawn(1, redraws=2)
     share, beta = log2_share(3, 2), plan.certificate.beta
     score = plan.score_least + redraw_charge(plan, provenance)
