@@ -407,7 +407,10 @@ def test_levels_without_mass_or_beyond_all_entropy_cost_nothing():
         some = plan.log2_distance(Levels(np.array([600.0]), np.array([0.0])))
         more = Levels(np.array([10.0, 600.0, math.inf]), np.array([-math.inf, 0.0, 0.0]))
         assert plan.log2_distance(more) == pytest.approx(some)
-        assert plan.log2_distance(Levels(np.array([9.0]), np.array([-math.inf]))) == -math.inf
+        none = Levels(np.array([9.0]), np.array([-math.inf]))
+        assert plan.log2_distance(none) == -math.inf
+        assert Raz.for_levels(0.01, 1000, 5, none, -66, strong).log2_distance(none) == -math.inf
+    assert Raz.source1_bits_for_output(0.01, 1000, 5, none, -66) == 2036
 
 
 def test_dodis_for_levels_is_the_one_of_the_least_length():
