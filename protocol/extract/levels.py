@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.extract.arguments import real
+from qdevices.arrays import reals
 from qdevices.errors import InputError
 
 #: The first step between levels, bits, and most levels.
@@ -37,7 +39,9 @@ class Levels:
     log2_mass: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        k, mass = self.min_entropy, self.log2_mass
+        k, mass = reals("min_entropy", self.min_entropy), reals("log2_mass", self.log2_mass)
+        object.__setattr__(self, "min_entropy", k)
+        object.__setattr__(self, "log2_mass", mass)
         if k.ndim != 1 or not len(k) or k.shape != mass.shape:
             raise InputError(
                 f"levels have shapes {k.shape} and {mass.shape}, expected (n,) of both"
@@ -58,8 +62,12 @@ def score_levels(score: float, beta: float, least: float) -> Levels:
         least: k₀, bits.
 
     Raises:
-        InputError: k₀ below 0, or a score that gives no mass below 1 at it.
+        InputError: k₀ below 0, a β that is not positive, or a score that gives no mass below 1 at
+            k₀.
     """
+    score, beta, least = real("score", score), real("beta", beta), real("min-entropy", least)
+    if not (0 < beta < math.inf and score < math.inf):
+        raise InputError(f"score {score:g} and beta {beta:g}, expected finite, beta above 0")
     most = score / beta  # where the mass reaches 1
     if not 0 <= least < most:
         raise InputError(

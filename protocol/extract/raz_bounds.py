@@ -78,6 +78,7 @@ from numpy.typing import NDArray
 
 from protocol.extract.arguments import real, whole
 from protocol.extract.bounds import (
+    MOST_BITS,
     Numbers,
     Source1,
     check_error,
@@ -172,11 +173,8 @@ def log2_error(
         InputError: p odd, below 2 or above 2^l, or an argument of another kind.
     """
     check_strong(strong)
-    min_entropy2 = real("min-entropy of source 2", min_entropy2)
-    output_bits, moment, levels = (
-        whole(name, value)
-        for name, value in (("output bits", output_bits), ("p", moment), ("l", levels))
-    )
+    min_entropy2 = check_min_entropy("source 2", min_entropy2, MOST_BITS)
+    output_bits, moment, levels = _whole_numbers(output_bits, moment, levels)
     if moment < 2 or moment % 2 or moment > 2**levels:
         raise InputError(f"p = {moment} is not even and in 2..2^l = {2**levels}")
     return float(_log2_errors(field, source1, min_entropy2, output_bits, moment, levels, strong))
@@ -190,11 +188,8 @@ def published_log2_error(
     Raises:
         InputError: p odd, below 2 or above 2^l/m, or an argument of another kind.
     """
-    min_entropy2 = real("min-entropy of source 2", min_entropy2)
-    output_bits, moment, levels = (
-        whole(name, value)
-        for name, value in (("output bits", output_bits), ("p", moment), ("l", levels))
-    )
+    min_entropy2 = check_min_entropy("source 2", min_entropy2, MOST_BITS)
+    output_bits, moment, levels = _whole_numbers(output_bits, moment, levels)
     if moment < 2 or moment % 2 or moment * output_bits > 2**levels:
         raise InputError(f"p = {moment} is not even and in 2..2^l/m = {2**levels / output_bits:g}")
     worse = max((levels - field.degree + 1) / moment, math.log2(moment) - min_entropy2 / 2)
@@ -284,6 +279,7 @@ def _bisected(p: Numbers, low: Numbers, room: Numbers, output_bits: int) -> Numb
 
 def out_of_reach(field: Field, source1: Source1, output_bits: int, log2_wanted: float) -> str:
     """Why no min-entropy of source 2 suffices, at the p that comes nearest."""
+    log2_wanted, output_bits = check_error(log2_wanted), check_output(field, output_bits)
 
     def room(p: Any) -> Numbers:
         p = np.asarray(p, dtype=np.float64)
@@ -325,6 +321,10 @@ def check_output(field: Field, output_bits: Any) -> int:
     return bits
 
 
+def _whole_numbers(output_bits: Any, moment: Any, levels: Any) -> tuple[int, int, int]:
+    return whole("output bits", output_bits), whole("p", moment), whole("l", levels)
+
+
 def min_entropy2_of_parts(
     field: Field, source1: Source1, output_bits: int, log2_reached: float, moment: int, levels: int
 ) -> float:
@@ -343,7 +343,8 @@ def min_entropy2_of_parts(
     Raises:
         InputError: an argument of another kind.
     """
-    moment, levels = whole("p", moment), whole("l", levels)
+    output_bits, moment, levels = _whole_numbers(output_bits, moment, levels)
+    log2_reached = real("log2 of the error", log2_reached)
     # The largest p alone count: below the given one, k grows again as p falls.
     p = np.arange(2, min(moment, _EXHAUSTIVE) + 1, 2, dtype=np.float64)
     p = np.unique(np.append(p, np.arange(moment, max(0, moment - 2000), -2)))

@@ -142,12 +142,12 @@ def best_moment(
 ) -> int:
     """The p with the least bound of those that may reach 2^log2_wanted.
 
-    Strong in source 2 it is the best for levels that are put together to `_FEW`, which costs
-    nothing but output: the bound itself is always that of all levels.
+    Strong in source 2 it is found for levels that are put together to `_FEW`, a guess at the bound
+    that can cost output and nothing else, and its neighbours are compared with all levels.
     """
     seen = levels if strong == "source1" else _merged(levels)
 
-    def bound(moments: NDArray[np.int64]) -> Numbers:
+    def bound(moments: NDArray[np.int64], seen: Levels = seen) -> Numbers:
         p = moments.astype(np.float64)
         first, second = log2_parts(source1, output_bits, seen, p, strong)
         return log2_add(first - field.degree / p, second)
@@ -155,11 +155,19 @@ def best_moment(
     # Where A alone is above what is wanted, whatever the mass and the norm, p is too large.
     bias = log2_wanted + 1 - output_bits / 2 - min(0.0, float(log2_sum(levels.log2_mass)))
     most = field.degree / max(-bias, 1e-9)
-    return optimise(_moments(most, _PER_OCTAVE[strong]), bound, points=16)[1]
+    p = optimise(_moments(most, _PER_OCTAVE[strong]), bound, points=16)[1]
+    if seen is levels:
+        return p
+    near = _near(p)
+    return int(near[np.argmin(bound(near, levels))])
+
+
+def _near(p: int) -> NDArray[np.int64]:
+    return np.arange(max(2, p - 2), p + 4, 2, dtype=np.int64)
 
 
 def _moments(most: float, per_octave: int) -> NDArray[np.int64]:
-    """Even p from 2 to about `most`: all below `per_octave`, above so many for each doubling.
+    """Even p from 2 to about `most`: all up to 2·`per_octave`, then so many for each doubling.
 
     All powers of two are among them, where l steps.
     """
@@ -220,22 +228,24 @@ def least_field(
     start = smallest_field(max(length2, output_bits)).degree
     search = _FieldSearch(epsilon, start, output_bits, levels, log2_wanted)
     moments = _moments(LARGEST_DEGREE / max(output_bits / 2 - 1 - log2_wanted, 1.0), 8)
-    least, p = optimise(moments, lambda q: search.range(q)[0], points=16)
-    moments = np.append(moments, p)
-    low, high = search.range(moments)
-    while math.isfinite(least):
+    found, p = optimise(moments, lambda q: search.range(q)[0], points=16)
+    if not math.isfinite(found):
+        p = search.nearest(moments)
+    # With all levels at last: near the p that is best for those put together.
+    moments = _near(p) if search.merged else np.append(moments, p)
+    low, high = search.range(moments, levels)
+    least, step = float(low.min()), 1
+    while least <= LARGEST_DEGREE:
         field = smallest_field(max(start, math.ceil(least)))
-        if ((low <= field.degree) & (field.degree <= high)).any():
-            source1 = Source1(2 * field.degree, epsilon=epsilon)
-            known = field, source1, output_bits, levels
-            p = best_moment(*known, log2_wanted, "source2")
-            if log2_distance(*known, p, int(least_levels(p)), "source2") <= log2_wanted:
-                return field
-        # Beyond what one p bears, or a hair's breadth too short: on to what comes next.
-        following = np.maximum(low, field.degree + 1.0)
-        following = following[(following <= high) & (following <= LARGEST_DEGREE)]
-        least = float(following.min(initial=math.inf))
-    raise InsufficientError(search.why_not(moments))
+        known = field, Source1(2 * field.degree, epsilon=epsilon), output_bits, levels
+        p = best_moment(*known, log2_wanted, "source2")
+        if log2_distance(*known, p, int(least_levels(p)), "source2") <= log2_wanted:
+            return field
+        # Beyond what this p bears, or a hair's breadth too short: on to what comes next.
+        following = np.maximum(low, float(field.degree + step))
+        least = float(following[following <= high].min(initial=math.inf))
+        step *= 2
+    raise InsufficientError(search.why_not(search.nearest(moments)))
 
 
 class _FieldSearch:
@@ -247,12 +257,23 @@ class _FieldSearch:
         self.epsilon, self.start, self.output_bits = epsilon, float(start), output_bits
         self.levels, self.seen, self.wanted = levels, _merged(levels), log2_wanted
 
-    def range(self, moments: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+    @property
+    def merged(self) -> bool:
+        """Whether levels were put together."""
+        return self.seen is not self.levels
+
+    def range(
+        self, moments: NDArray[np.int64], levels: Levels | None = None
+    ) -> tuple[Numbers, Numbers]:
         """For each p the least and the greatest r that do, (inf, −inf) where none does.
 
         log₂(A + ΣB) is convex in r, as each is an exponential, so what lies between does as well.
+
+        Args:
+            moments: even p, (n,).
+            levels: those put together unless given.
         """
-        p, h, a, b = self._parts(moments, self.seen)
+        p, h, a, b = self._parts(moments, self.seen if levels is None else levels)
 
         def enough(r: Numbers) -> NDArray[np.bool_]:
             return np.asarray(log2_add(a + r * (h - 1 / p), b + r * h) <= self.wanted)
@@ -272,22 +293,23 @@ class _FieldSearch:
         some = enough(best)
         return np.where(some, ends[0], np.inf), np.where(some, ends[1], -np.inf)
 
-    def why_not(self, moments: NDArray[np.int64]) -> str:
+    def nearest(self, moments: NDArray[np.int64]) -> int:
+        """The p that needs the least more min-entropy, of levels put together."""
+        return int(moments[np.argmin(self._missing(moments, self.seen))])
+
+    def why_not(self, moment: int) -> str:
         """The message: how much more min-entropy would do, as B(k+2λ, M) ≤ 2^−λ·B(k, M)."""
         what = (
             f"{self.output_bits} bits cannot be extracted strong in source2 over any field of "
             f"degree {self.start:.0f}..{LARGEST_DEGREE}"
         )
-        first = self._missing(moments, self.seen)
-        best = int(np.argmin(first))
-        if not math.isfinite(first[best]):
+        more = float(self._missing(np.array([moment]), self.levels)[0])
+        if not math.isfinite(more):
             return (
                 f"{what} at a distance of 2^{self.wanted:.1f}, whatever source 2: source 1 with "
                 f"epsilon {self.epsilon:g} is too weak"
             )
-        # With all levels at last, not those put together.
-        k = self.levels.min_entropy[0]
-        more = max(0.0, float(self._missing(moments[best : best + 1], self.levels)[0]))
+        k, more = self.levels.min_entropy[0], max(0.0, more)
         return (
             f"{what}: source 2 has min-entropy from {k:.1f} bits on, a distance of "
             f"2^{self.wanted:.1f} needs {k + more:.1f}, {more:.1f} more in each level"
@@ -312,4 +334,6 @@ class _FieldSearch:
         """p, what log₂‖D‖_q grows by with r, and log₂ A and ΣB at r = 0."""
         p = moments.astype(np.float64)
         a, b = log2_parts(Source1(0, epsilon=self.epsilon), self.output_bits, levels, p, "source2")
+        # Levels without mass have −∞, which would not add up; nothing is as small as this.
+        a, b = np.maximum(a, -(2.0**60)), np.maximum(b, -(2.0**60))
         return p, Source1(2, epsilon=self.epsilon).log2_norm(p), a, b

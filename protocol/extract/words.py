@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from protocol.documents.fields import printable
+from protocol.extract.arguments import whole
 from qdevices.errors import InputError
 
 Words = NDArray[np.uint64]
@@ -49,6 +51,7 @@ class PackedBits:
                 f"packed bits have shape {array.shape} and dtype {array.dtype}, "
                 "expected bytes or (n,) uint8"
             )
+        object.__setattr__(self, "bits", whole("packed bits", self.bits))
         if not 0 <= self.bits <= 8 * len(array):
             raise InputError(f"{self.bits} bits are outside 0..{8 * len(array)}, what was given")
 
@@ -93,12 +96,17 @@ def as_words(source: ArrayLike | PackedBits, name: str) -> tuple[Words, int]:
 
 
 def check_bits(bits: ArrayLike, name: str) -> Bits:
-    """Return `bits` as (n,) uint8 zeros and ones.
+    """Return `bits` as (n,) uint8 zeros and ones; an empty list is no bits.
 
     Raises:
         InputError: another shape, or an entry other than 0 and 1 (with its position).
     """
-    array = np.asarray(bits)
+    try:
+        array = np.asarray(bits)
+    except ValueError:
+        raise InputError(f"{name} is {printable(repr(bits), 60)}, expected (n,) bits") from None
+    if array.shape == (0,):
+        return np.zeros(0, dtype=np.uint8)
     if array.ndim != 1 or array.dtype.kind not in "biu":
         raise InputError(
             f"{name} has shape {array.shape} and dtype {array.dtype}, expected (n,) bits"
