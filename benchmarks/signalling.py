@@ -1,6 +1,6 @@
 """What devices that signal a little cost the certificates that ship: N, η, and the score lost.
 
-    PYTHONPATH=. python benchmarks/signalling.py [--gamma 1e-3] [--epsilon E]
+    python benchmarks/signalling.py [--gamma 1e-3] [--epsilon E]
 
 For every shipped table: N exact, η at γ rounded up, the share of the honest device's expected score
 (fair bits, the white noise of the table's name) that the charge takes, the same if N were the sum
@@ -13,6 +13,7 @@ import argparse
 import math
 
 import numpy as np
+from _report import header
 
 from protocol.certificate.shipped import _names, _read
 from protocol.certificate.signalling import largest_norm
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--gamma", type=float, default=1e-3)
     parser.add_argument("--epsilon", type=float)
     wanted = parser.parse_args()
+    header("numpy", "scipy")
     print(
         f"{'certificate':<26} {'beta':>7} {'rate':>7} {'N':>7} {'sizes':>7} {'eta':>9} "
         f"{'lost':>7} {'nothing left':>12}"
