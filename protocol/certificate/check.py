@@ -20,13 +20,18 @@ def check_certificate(certificate: ScoreCertificate) -> None:
     """Prove a certificate once more, and check that its factors are those that are proved.
 
     Raises:
-        InputError: its kind is not entered, it does not hold, or its factors, beta, epsilon or code
-            are others.
+        InputError: its kind is not entered, it does not hold, its factors, beta, epsilon or code
+            are others, or it hides what its kind says, such as what signalling costs.
     """
     if type(certificate) is not CERTIFICATES[certificate.kind]:
         raise InputError(
             f"a certificate of class {type(certificate).__name__}, expected that of its kind "
             f"{certificate.kind!r}"
+        )
+    if own := set(vars(certificate)) & set(dir(type(certificate))):
+        raise InputError(
+            f"the {certificate.kind} certificate has a {min(own)} of its own, expected that of its "
+            "kind"
         )
     game = certificate.code.game
     if type(game) is not Game or GAMES[game.name] != game:

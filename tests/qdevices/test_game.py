@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qdevices.errors import InputError
-from qdevices.game import Game, check_behaviour
+from qdevices.game import Game, check_behaviour, signalling_of
 from qdevices.games import GAMES
 from qdevices.ks18.game import KS18
 from tests.games.peres_mermin import PERES_MERMIN
@@ -251,3 +251,26 @@ def test_importing_the_game_computes_no_symmetries_and_imports_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout == "False []\n"
+
+
+@EACH
+@pytest.mark.parametrize("seed", range(3))
+def test_signalling_is_the_least_number_within_which_marginals_stay_about_some_value(game, seed):
+    """By the definition: for every party, own setting and outcome the best value on a fine grid."""
+    rng = np.random.default_rng(seed)
+    table = rng.dirichlet(np.ones(game.n_joint), game.n_pairs)
+    grid, worst = game.grid(table), 0.0
+    for marginal in (grid.sum(3), grid.sum(2).swapaxes(0, 1)):
+        for own in marginal:
+            for values in own.T:
+                middles = np.linspace(0, 1, 2001)
+                worst = max(worst, np.abs(values[:, None] - middles).max(axis=0).min())
+    assert signalling_of(table, game) <= worst <= signalling_of(table, game) + 1 / 4000
+    assert signalling_of(game.honest, game) < 1e-9
+
+
+def test_signalling_of_something_else_is_refused():
+    with pytest.raises(InputError, match=r"behaviour has shape \(9, 16\), expected \(81, 16\)"):
+        signalling_of(KS18.honest[:9], KS18)
+    with pytest.raises(InputError, match="expected an array of real numbers"):
+        signalling_of("nothing", KS18)

@@ -28,6 +28,23 @@ def test_json_has_the_counts_of_the_adaptive_circuits(ksamp: Callable[..., Any])
     assert data["output_bits"] > 0
 
 
+def test_circuits_of_our_own_state_that_they_do_not_signal(ksamp: Callable[..., Any]) -> None:
+    data = ksamp("circuits", "--backend", "aer:gate2=1e-3", "--json").json
+    assert 0 <= data["signalling_gamma"] < 1e-9
+    assert "signalling   none" in ksamp("circuits", "--backend", "aer:gate2=1e-3").out
+
+
+@needs("ibm")
+def test_literal_circuits_state_the_signalling_that_a_certificate_would_have_to_cover(
+    ksamp: Callable[..., Any],
+) -> None:
+    arguments = ("circuits", "--backend", "fake_kolkata", "--variant", "literal")
+    data = ksamp(*arguments, "--json").json
+    assert data["signalling_gamma"] == pytest.approx(9e-4, rel=0.5)
+    assert data["signalling_gamma"] == data["signalling"] / 2
+    assert "--signalling would have to cover it" in ksamp(*arguments).out
+
+
 @needs("ibm")
 def test_a_noisy_processor_certifies_nothing_and_exits_with_3(ksamp: Callable[..., Any]) -> None:
     answer = ksamp("circuits", "--backend", "fake_manila", "--json")
