@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.settings.ks18 import default_code
+from protocol.settings.sv_tree import sv_maximum
+from protocol.sources.adversarial import StarvingSource
 from protocol.sources.file import FileSource, open_file
 from protocol.sources.kept import KeptBits
 from protocol.sources.kinds import open_source
@@ -76,6 +79,32 @@ def test_the_adversarial_source_attains_the_least_probability_of_the_starred_pai
     announced = _open("adversarial").word_probabilities(8)
     low, _ = code.extreme_probabilities(EPSILON)
     assert code.probabilities(announced)[code.starred] == pytest.approx(low[code.starred])
+
+
+@given(st.lists(st.integers(-9, 9), min_size=8, max_size=8), st.sampled_from([0.0, 0.05, 0.4]))
+def test_a_starving_source_makes_the_mean_worth_least(worth, epsilon):
+    source = StarvingSource(epsilon, np.random.default_rng(0), worth)
+    words = source.word_probabilities(3)
+    least = -sv_maximum(-np.array(worth, dtype=float), epsilon)
+    assert words @ worth == pytest.approx(float(least), abs=1e-12)
+    assert source.word_probabilities(4) is None
+
+
+def test_a_starving_source_leans_as_it_announces():
+    """6 standard deviations on 8 words: false alarm below 1e-7."""
+    source = StarvingSource(0.2, np.random.default_rng(5), [3, 1, 4, 1, 5, 9, 2, 6])
+    announced = source.word_probabilities(3)
+    words = source.bits(3 * 200_000).reshape(-1, 3) @ np.array([4, 2, 1])
+    frequency = np.bincount(words, minlength=8) / 200_000
+    assert (np.abs(frequency - announced) <= 6 * np.sqrt(announced / 200_000)).all()
+
+
+@pytest.mark.parametrize(
+    "worth", [[1.0], [1, 2, 3], [[1, 2], [3, 4]], [0, math.nan], [], "ab", 3.0]
+)
+def test_a_worth_that_is_none_is_refused(worth):
+    with pytest.raises(InputError, match="worth of the words is"):
+        StarvingSource(0.1, np.random.default_rng(0), worth)
 
 
 def test_a_file_gives_its_bits_most_significant_first(tmp_path):
