@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.security import CLASSICAL, PAPER, PUBLIC, Security
+from protocol.settings.code import SettingCode
+from protocol.settings.sv_tree import sv_maximum
 
 #: What Raz's extractor takes beside m and σ, about: 2·log₂(‖D‖_q·((p−1)!!)^{1/p}) and rounding.
 _EXTRACTOR = 90
@@ -20,6 +22,9 @@ def estimated_output(
     beta: float,
     soundness: float,
     security: Security = PAPER,
+    *,
+    mean: float | None = None,
+    charge: float = 0.0,
 ) -> float:
     """About how many bits a table gives; negative when it gives none.
 
@@ -37,15 +42,36 @@ def estimated_output(
         beta: β of the table.
         soundness: σ.
         security: the security model.
+        mean: expected score of a run, if it is not that of `joint`.
+        charge: what a run's score loses for devices that signal.
     """
     finite = np.where(joint > 0, log2_factors, 0.0)
-    mean = float((joint * finite).sum())
-    if runs is None:
+    usual = float((joint * finite).sum())
+    mean = (usual if mean is None else mean) - charge
+    if runs is None or mean == -math.inf:
         return mean / beta
-    deviation = math.sqrt(max(0.0, float((joint * finite**2).sum()) - mean**2))
+    deviation = math.sqrt(max(0.0, float((joint * finite**2).sum()) - usual**2))
     score = runs * mean - 3 * math.sqrt(runs) * deviation
     if security.side_information == CLASSICAL:
         return (score - soundness) / beta - soundness - _EXTRACTOR
     # k₀ has to be about 2m, or m where the outcomes may become known and the weak bits not.
     share = 2 if security.extractor_bits == PUBLIC else 1
     return ((score - soundness) / beta - soundness - _EXTRACTOR) / (share + 1 / beta)
+
+
+def least_mean(
+    log2_factors: NDArray[np.float64],
+    behaviour: NDArray[np.float64],
+    code: SettingCode,
+    epsilon: float,
+) -> float:
+    """The least expected score of a run that an ε-SV source can make, bits.
+
+    Args:
+        log2_factors, behaviour: (pairs, joint).
+        code: the setting code.
+        epsilon: ε of the source.
+    """
+    finite = np.where(behaviour > 0, log2_factors, 0.0)
+    worth = (behaviour * finite).sum(axis=1)[code.table]
+    return -float(sv_maximum(-worth, epsilon))

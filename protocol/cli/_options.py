@@ -250,8 +250,8 @@ _plan_options = _compose(
         type=Count(),
         default=None,
         metavar="M",
-        help="Ask for M bits; with secret extractor bits the extractor then takes as many weak bits "
-        "as that needs.  [default: as many as the outcomes give]",
+        help="Ask for M bits; with secret extractor bits the extractor then takes as many weak "
+        "bits as that needs.  [default: as many as the outcomes give]",
     ),
     click.option(
         "--complete-for",

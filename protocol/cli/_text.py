@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from protocol.certificate.score import ScoreCertificate
 from protocol.cli._json import show_json
 from protocol.paper.theorem9 import second_event
+from protocol.paper.theorem10 import Theorem10, theorem10
 from protocol.plan.assumptions import assumptions
 from protocol.plan.plan import Plan
+from protocol.request import ANY, Request
 from protocol.run.finish import Result
-from protocol.request import ANY
 from protocol.run.judge import Verdict
 from protocol.security import SECRET
 
@@ -84,6 +85,27 @@ def plan_text(plan: Plan, expect: str | None, chunk: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def theorem10_of(plan: Plan, request: Request) -> Theorem10:
+    """What martingale bounds, as the paper's, promise of the expected device at this plan."""
+    return theorem10(
+        plan.runs, plan.epsilon, plan.delta, plan.mu1, request.behaviour, plan.code, plan.event
+    )
+
+
+def theorem10_text(plan: Plan, request: Request) -> str:
+    """The same in a line."""
+    ten = theorem10_of(plan, request)
+    says = (
+        f"an abort has probability 2^{ten.log2_failure:.3g} at most"
+        if ten.applies
+        else "says nothing at these thresholds"
+    )
+    return (
+        f"  Theorem 10   the paper's way to any source: zeta {ten.zeta:.3g}, gamma {ten.gamma:.3g}, "
+        f"mu5 {ten.mu5:.3g}; {says}"
+    )
+
+
 def verdict_text(plan: Plan, verdict: Verdict, extracted: bool) -> str:
     """A verdict in a few lines; `extracted` says whether the output was made."""
     lines = [
@@ -120,7 +142,7 @@ def bits_hex(bits: NDArray[np.uint8]) -> str:
 def advice_text(
     plan: Plan, least_runs: int | None, largest_noise: float | None, wanted: int | None = None
 ) -> str:
-    """What would have to change for the output; `wanted` is the number of bits that was asked for."""
+    """What would have to change for the output, or for the `wanted` number of bits."""
     if wanted is None:
         what, never = "something can be certified", "nothing can be certified"
     else:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from protocol.cli import _options as options
 from protocol.cli._json import show_json
 from protocol.cli._planning import fewest_runs_for, nearest_for, plan_for
-from protocol.cli._text import advice_text, plan_text, summary
+from protocol.cli._text import advice_text, plan_text, summary, theorem10_of, theorem10_text
 from protocol.documents.files import check_new
 from protocol.plan.assumptions import assumptions
 from protocol.plan.file import plan_to_json, write_plan
+from protocol.request import ANY
 from qdevices.laboratory import expected_behaviour
 from qdevices.noise import describe_terms
 
@@ -73,11 +76,15 @@ def command(
             "plan_sha256": plan.digest,
             "assumptions": assumptions(plan),
         }
+        if plan.complete_for == ANY:
+            data["theorem10"] = asdict(theorem10_of(plan, request))
         if advice is not None:
             data["least_runs"], data["largest_white_noise"] = advice
         show_json(data)
     else:
         click.echo(plan_text(plan, expect))
+        if plan.complete_for == ANY:
+            click.echo(theorem10_text(plan, request))
         if advice is not None:
             click.echo(advice_text(plan, *advice, wanted.output_bits))
         if out is not None:

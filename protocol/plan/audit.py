@@ -31,6 +31,7 @@ from qdevices.errors import InputError
 
 #: Relative difference that the floating point of another machine may make.
 ROUNDING = 1e-9
+_DIGITS = 1e-12
 
 
 def check_plan(plan: Promise) -> dict[str, int | float]:
@@ -63,6 +64,12 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
         raise InputError(f"the plan's by_levels is {plan.by_levels!r:.60}, expected a truth value")
     if not plan.by_levels and (plan.security, plan.complete_for) != (PAPER, FAIR):
         raise InputError("a plan without levels is of before 2.2, expected the paper's model")
+    best = plan.runs * max(0.0, float(plan.certificate.log2_factors.max()))
+    if plan.score_least > best * (1 + ROUNDING):
+        raise InputError(
+            f"the plan's score threshold is {plan.score_least:g} bits, but {plan.runs} runs reach "
+            f"{best:g} at most"
+        )
     if plan.extractor is None and (plan.output_bits or plan.reason is None):
         raise InputError(f"the plan promises {plan.output_bits} bits without an extractor")
     given = plan.certificate.min_entropy(plan.guaranteed_score, _log2_failure(plan))
@@ -163,8 +170,9 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
         )
     worth = plan.soundness_log2
     assert worth is not None
-    exponents = abs(extractor.log2_error) + plan.soundness + abs(plan.score_least)
-    if not worth <= -plan.soundness + ROUNDING * exponents:
+    # Sums of exponents as large as the score keep some 12 digits of it on any machine.
+    room = ROUNDING * abs(extractor.log2_error) + _DIGITS * abs(plan.score_least) + _DIGITS
+    if not worth <= -plan.soundness + room:
         raise InputError(
             f"the plan promises soundness 2^-{plan.soundness:g}, its numbers give 2^{worth:.1f}"
         )

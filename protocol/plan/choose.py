@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from protocol.certificate.kinds import CERTIFICATES
 from protocol.certificate.score import ScoreCertificate
-from protocol.certificate.worth import estimated_output
+from protocol.certificate.worth import estimated_output, least_mean
 from protocol.plan.make import plan_with
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
-from protocol.request import BEST, MOST_RUNS, OPTIMISED, Request
+from protocol.request import ANY, BEST, MOST_RUNS, OPTIMISED, Request
 from protocol.search.optimise import optimised_for
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Source
@@ -85,7 +85,7 @@ def plan_with_source(
     plan = best_plan(request, progress)
     source = open_weak(plan.code)
     words = source.word_probabilities(plan.code.bits_per_run)
-    if words is not None:
+    if words is not None and request.complete_for != ANY:
         known = replace(request, code=plan.code, word_probabilities=words)
         plan = plan_with(known, plan.certificate)
     return plan, source
@@ -122,14 +122,20 @@ def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
 
 
 def _estimate(request: Request, certificate: ScoreCertificate) -> float:
-    joint = certificate.code.probabilities()[:, None] * request.behaviour
+    code, factors = certificate.code, certificate.log2_factors
+    joint = code.probabilities()[:, None] * request.behaviour
+    mean = None
+    if request.complete_for == ANY:
+        mean = least_mean(factors, request.behaviour, code, request.epsilon)
     return estimated_output(
         request.runs,
-        certificate.log2_factors,
+        factors,
         joint,
         certificate.beta,
         request.soundness,
         request.security,
+        mean=mean,
+        charge=certificate.signalling_charge(request.security.signalling, 1),
     )
 
 

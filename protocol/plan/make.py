@@ -12,7 +12,8 @@ from protocol.paper.theorem9 import second_event
 from protocol.plan.output import largest_output, why_nothing
 from protocol.plan.plan import Plan
 from protocol.plan.tails import binomial_lower, binomial_upper, score_quantile
-from protocol.request import Request, check_covered, same_code
+from protocol.plan.tails_any import count_lower_any, count_upper_any, score_quantile_any
+from protocol.request import ANY, Request, check_covered, same_code
 from qdevices.errors import InputError
 
 #: Shares of the allowed failures 1 − completeness.  Only the score decides how much comes out,
@@ -90,15 +91,25 @@ def plan_with(request: Request, certificate: ScoreCertificate) -> Plan:
 def _thresholds(
     request: Request, certificate: ScoreCertificate, joint: NDArray[np.float64]
 ) -> Thresholds:
-    """For bits that are fair, or distributed as is known."""
+    """At the wanted completeness, for the sources that it is to hold for (theory 4.6)."""
     assert request.runs is not None
     runs, failure = request.runs, 1 - request.completeness
-    game, starred = certificate.code.game, certificate.code.starred
-    losing, event = game.losing, certificate.credited_event()
-    tests = _SHARE_TESTS * failure
+    code, behaviour, factors = certificate.code, request.behaviour, certificate.log2_factors
+    losing, event = code.game.losing, certificate.credited_event()
+    starred = np.zeros(code.game.shape, dtype=np.bool_)
+    starred[code.starred] = True
+    tests, score = _SHARE_TESTS * failure, _SHARE_SCORE * failure
+    if request.complete_for == ANY:
+        source = (behaviour, code, request.epsilon, runs)
+        return Thresholds(
+            losing_limit=count_upper_any(losing, *source, tests),
+            event_least=count_lower_any(event, *source, tests),
+            score_least=score_quantile_any(factors, *source, score),
+            capacity=count_upper_any(starred, *source, _SHARE_CAPACITY * failure),
+        )
     return Thresholds(
         losing_limit=binomial_upper(runs, float(joint[losing].sum()), tests),
         event_least=binomial_lower(runs, float(joint[event].sum()), tests),
-        score_least=score_quantile(certificate.log2_factors, joint, runs, _SHARE_SCORE * failure),
+        score_least=score_quantile(factors, joint, runs, score),
         capacity=binomial_upper(runs, float(joint[starred].sum()), _SHARE_CAPACITY * failure),
     )

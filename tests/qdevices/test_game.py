@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -273,4 +274,4 @@ def test_signalling_of_something_else_is_refused():
     with pytest.raises(InputError, match=r"behaviour has shape \(9, 16\), expected \(81, 16\)"):
         signalling_of(KS18.honest[:9], KS18)
     with pytest.raises(InputError, match="expected an array of real numbers"):
-        signalling_of("nothing", KS18)
+        signalling_of(cast(Any, "nothing"), KS18)

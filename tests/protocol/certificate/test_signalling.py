@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.stats import binom
 
+from protocol.certificate import shipped
 from protocol.certificate.check import check_certificate
 from protocol.certificate.closed_form import NORM, ClosedForm
 from protocol.certificate.potentials import (
@@ -41,7 +43,7 @@ from protocol.certificate.proof import (
 )
 from protocol.certificate.rounding import charge, float_up, log2_up
 from protocol.certificate.score import ScoreCertificate
-from protocol.certificate.shipped import _names, _read, shipped_certificates
+from protocol.certificate.shipped import _names, shipped_certificates
 from protocol.certificate.signalling import largest_norm, potential_norms
 from protocol.certificate.table import TableCertificate
 from protocol.certificate.worth import estimated_output
@@ -372,10 +374,16 @@ def test_every_case_is_below_its_bound_and_the_worst_is_a_real_attack(name):
 # Planted devices.  Eve knows the box, so that she knows q exactly: −log₂q is what she is short of.
 
 
+def _read(name: str) -> TableCertificate:
+    found = shipped._read(name)
+    assert isinstance(found, TableCertificate)
+    return found
+
+
 def _planted(certificate, gamma):
     """The γ-box, of the attacks on all cases, whose log₂(F·q^β) grows the fastest; fair bits."""
     joint = certificate.code.probabilities()[:, None]
-    grown = []
+    grown: list[Any] = []
     for case in _listed(certificate):
         _, box = _attack(certificate.table, case, gamma)
         grown.append((float((joint * box * _log2_gain(certificate, box)).sum()), len(grown), box))

@@ -57,20 +57,23 @@ def test_limits_are_wrong_no_more_often_than_stated(shift, game, runs):
     assert wrong <= binom.isf(1e-6, tries, error)
 
 
+def _limit(counts, game, *error):
+    """The limit of counts that have one."""
+    found = signalling_limit(counts, game, *error)
+    assert found is not None
+    return found
+
+
 def test_more_runs_say_more():
     rng = np.random.default_rng(31)
-    most = [
-        signalling_limit(_counts(DEVICE.table, n, rng), KS18).most for n in (10**4, 10**6, 10**9)
-    ]
+    most = [_limit(_counts(DEVICE.table, n, rng), KS18).most for n in (10**4, 10**6, 10**9)]
     assert most[0] > 0.2
     assert most[1] == pytest.approx(0.048, abs=0.004)
     assert most[2] == pytest.approx(0.0015, abs=0.0002)
 
 
 def test_what_is_planted_is_named_from_both_sides():
-    limit = signalling_limit(
-        _counts(_signalling(0.02), 10**8, np.random.default_rng(32)), KS18, 1e-6
-    )
+    limit = _limit(_counts(_signalling(0.02), 10**8, np.random.default_rng(32)), KS18, 1e-6)
     assert 0.016 < limit.least <= 0.02 <= limit.most < 0.025
     assert limit.observed == pytest.approx(0.02, abs=0.002)
     assert (limit.party, limit.setting) == ("Alice", 0)
@@ -81,7 +84,7 @@ def test_what_is_planted_is_named_from_both_sides():
 
 def test_pairs_that_never_occurred_are_counted_and_not_spoken_of():
     counts = _counts(DEVICE.table, 10**6, np.random.default_rng(33), "compact")
-    limit = signalling_limit(counts, KS18)
+    limit = _limit(counts, KS18)
     assert limit.unseen_pairs == 81 - int(CODES["compact"]().settings_used.sum())
     assert limit.intervals < 648
 
@@ -91,7 +94,7 @@ def test_one_setting_of_the_other_shows_no_shift():
     counts[[0, 10, 20], 5] = 1000  # no setting of either party occurs twice
     assert signalling_limit(counts, KS18) is None
     counts[1, 5] = 1  # Alice's setting 1 now met two of Bob's, and Bob's 2 two of Alice's
-    limit = signalling_limit(counts, KS18)
+    limit = _limit(counts, KS18)
     assert (limit.intervals, limit.unseen_pairs) == (16, 77)
     assert limit.most > 0.49  # one run says next to nothing
 
@@ -108,6 +111,7 @@ def test_the_command_says_which_signalling_would_cover_the_data(ksamp, tmp_path)
     u, x = clean(200_000, 34)
     files = save(tmp_path, u, x)
     limit = diagnose(u, x, KS18).limit
+    assert limit is not None
     data = ksamp("diagnose", *files, "--json").json["limit"]
     assert data["most"] == limit.most
     assert data["error"] == LIMIT_ERROR

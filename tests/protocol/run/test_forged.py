@@ -133,7 +133,7 @@ def test_a_plan_a_code_or_a_game_of_a_derived_class_is_not_judged(plan):
 
 def test_a_threshold_that_overflows_is_in_no_plan(plan):
     for score in (1e308, 1e300):
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="runs reach"):
             dataclasses.replace(plan, score_least=score, min_entropy_bits=1.0)
 
 

@@ -13,6 +13,7 @@ import pytest
 from protocol.data.provenance import Provenance
 from protocol.extract.levels import Levels, score_levels
 from protocol.extract.raz import Raz
+from protocol.extract.raz_levels import log2_parts
 from protocol.plan.choose import best_plan
 from protocol.request import Request
 from protocol.run.redraws import SHARE_BITS, log2_share, redraw_charge
@@ -115,16 +116,17 @@ def test_the_charge_makes_all_parts_of_a_pattern_its_share(side, bits):
     assert beta * raised[0] - score <= plan.log2_failure + share + 1e-9
     mass = beta * raised[1:] - score
     assert (mass <= beta * levels.min_entropy[1:] - plan.score_least + share + 1e-9).all()
-    # The part that every level shares is what is left at a min-entropy beyond all bounds.
-    shared = plan.extractor.log2_distance(Levels(np.array([1e12]), np.array([0.0])))
+    extractor = plan.extractor
+    assert isinstance(extractor, Raz)
 
     def second(k):
-        found = plan.extractor.log2_distance(Levels(k, levels.log2_mass))
-        return found + math.log2(-math.expm1((shared - found) * math.log(2)))
+        found = Levels(k, levels.log2_mass)
+        p = np.array([float(extractor.moment)])
+        return float(
+            log2_parts(extractor.source1, plan.output_bits, found, p, extractor.strong)[1][0]
+        )
 
-    below = levels.min_entropy / 2  # where the second part is the larger one
-    assert second(below) > shared
-    assert second(below - 2 * share) <= second(below) + share + 1e-6
+    assert second(raised) <= second(levels.min_entropy) + share + 1e-6
 
 
 @pytest.mark.parametrize("which", ["plan", "tight"])

@@ -94,6 +94,7 @@ def test_a_starving_source_leans_as_it_announces():
     """6 standard deviations on 8 words: false alarm below 1e-7."""
     source = StarvingSource(0.2, np.random.default_rng(5), [3, 1, 4, 1, 5, 9, 2, 6])
     announced = source.word_probabilities(3)
+    assert announced is not None
     words = source.bits(3 * 200_000).reshape(-1, 3) @ np.array([4, 2, 1])
     frequency = np.bincount(words, minlength=8) / 200_000
     assert (np.abs(frequency - announced) <= 6 * np.sqrt(announced / 200_000)).all()
