@@ -101,7 +101,8 @@ def theorem10_text(plan: Plan, request: Request) -> str:
         else "says nothing at these thresholds"
     )
     return (
-        f"  Theorem 10   the paper's way to any source: zeta {ten.zeta:.3g}, gamma {ten.gamma:.3g}, "
+        "  Theorem 10   the paper's way to any source: "
+        f"zeta {ten.zeta:.3g}, gamma {ten.gamma:.3g}, "
         f"mu5 {ten.mu5:.3g}; {says}"
     )
 
