@@ -13,6 +13,7 @@ from protocol.certificate.file import read as read_certificate
 from protocol.documents.fields import digest
 from protocol.run.folder import read_run
 from protocol.run.record import read_planned
+from protocol.security import Security
 from protocol.sources.used_bits import used_bits
 from qdevices.errors import InputError
 from tests.extras import needs
@@ -24,27 +25,39 @@ PLANS = {
     "plan-optimised.json": "c1417e533a8845e767e9960029c668ebe8433ade07359a867241160162930bcc",
     "run/run.json": "c1417e533a8845e767e9960029c668ebe8433ade07359a867241160162930bcc",
 }
+#: As of 2.2 plans say their security model and charge level by level.
+PLANS_2_2 = {
+    "plan-closed-form.json": "66e15bff10cded32bb8f77504f1a234e775ddff1b7440ad3b1b6b6c8ddb72749",
+    "plan-optimised.json": "ad3636672384a9ab4834bfed82715835ca834324f99fdfd2643d199af33a33dd",
+    "run/run.json": "ad3636672384a9ab4834bfed82715835ca834324f99fdfd2643d199af33a33dd",
+}
 RECORDS = {
     "2.0": "29342bc833623cd3ab69a4a96d671c906aaafee98b5eb0f90ca34a7ac78e6d22",
     "2.1": "f91425e14b0ef74a25d94ec223c38a99b16153f36a154ec328fcadc4061a75ea",
 }
 #: Versions that are read.
 READ = tuple(RECORDS)
-OUTPUT = "5d31f7bffa348fbc68"
+OUTPUT = {"2.0": "5d31f7bffa348fbc68", "2.1": "5d31f7bffa348fbc68", "2.2": "441df8e2e077699c"}
+
+
+def _plans(version):
+    return PLANS_2_2 if version == "2.2" else PLANS
 
 
 @pytest.mark.parametrize("version", READ)
 @pytest.mark.parametrize("name", PLANS)
 def test_plans_are_read_with_the_digest_that_they_had(version, name):
-    assert read_planned(GOLDEN / version / name).digest == PLANS[name]
+    assert read_planned(GOLDEN / version / name).digest == _plans(version)[name]
 
 
 @pytest.mark.parametrize("version", READ)
 def test_a_run_is_read_and_verified_against_digests_kept_then(ksamp, version):
     run, record = GOLDEN / version / "run", RECORDS[version]
     assert read_run(run).record.sha256 == record
-    assert (run / "output.bin").read_bytes().hex() == OUTPUT
-    answer = ksamp("verify", run, "--digest", record, "--plan-digest", PLANS["run/run.json"])
+    assert (run / "output.bin").read_bytes().hex() == OUTPUT[version]
+    answer = ksamp(
+        "verify", run, "--digest", record, "--plan-digest", _plans(version)["run/run.json"]
+    )
     assert answer.status == 0, answer.out
     assert "all agrees" in answer.out
 
@@ -57,22 +70,34 @@ def test_a_certificate_is_read_and_proved(ksamp, version):
     assert len({read_certificate(GOLDEN / v / "certificate.json").digest for v in READ}) == 1
 
 
-def test_a_closed_form_is_a_document_of_its_own(ksamp):
-    path = GOLDEN / "2.1" / "certificate-closed-form.json"
+@pytest.mark.parametrize("version", READ[1:])
+def test_a_closed_form_is_a_document_of_its_own(ksamp, version):
+    path = GOLDEN / version / "certificate-closed-form.json"
     assert read_certificate(path).kind == "closed-form"
     assert ksamp("certificate", "verify", path).status == 0
 
 
-def test_a_run_that_aborted_is_read_and_verified(ksamp):
-    run = GOLDEN / "2.1" / "aborted"
+@pytest.mark.parametrize("version", READ[1:])
+def test_a_run_that_aborted_is_read_and_verified(ksamp, version):
+    run = GOLDEN / version / "aborted"
     assert not read_run(run).record.extracted
     assert ksamp("verify", run).status == 0
 
 
-def test_the_account_of_a_source_file_is_read(tmp_path):
+def test_a_run_of_another_model_is_read_and_verified(ksamp):
+    """Classical side information, secret weak bits, any source, devices that signal within 1e-4."""
+    run = GOLDEN / "2.2" / "run-secret"
+    plan = read_run(run).record.plan
+    assert plan.security == Security("classical", "secret", 1e-4)
+    assert plan.complete_for == "any"
+    assert ksamp("verify", run).status == 0
+
+
+@pytest.mark.parametrize("version", READ[1:])
+def test_the_account_of_a_source_file_is_read(tmp_path, version):
     (tmp_path / "weak.bin").write_bytes(bytes(40_000))
     note = tmp_path / "weak.bin.used.json"
-    note.write_bytes((GOLDEN / "2.1" / "used-bits.json").read_bytes())
+    note.write_bytes((GOLDEN / version / "used-bits.json").read_bytes())
     used = used_bits(tmp_path / "weak.bin")
     assert used == json.loads(note.read_text())["used_bits"] > 10_000
     # As it was before it had a digest.
@@ -190,10 +215,11 @@ def test_a_golden_plan_with_an_edit_inside_is_refused(version, tmp_path):
         assert str(refused.value).isprintable(), key
 
 
+@pytest.mark.parametrize("version", READ[1:])
 @pytest.mark.parametrize("game", ["ks19", "", "KS18", "os:system", 5, None, ["ks18"]])
 @pytest.mark.parametrize("name", ["plan-optimised.json", "certificate.json", "run/run.json"])
-def test_a_document_of_another_game_than_its_content_is_refused(name, game, tmp_path):
-    data = {**json.loads((GOLDEN / "2.1" / name).read_text()), "game": game}
+def test_a_document_of_another_game_than_its_content_is_refused(name, game, version, tmp_path):
+    data = {**json.loads((GOLDEN / version / name).read_text()), "game": game}
     data["sha256"] = digest({k: v for k, v in data.items() if k != "sha256"})
     path = tmp_path / "game.json"
     path.write_text(json.dumps(data))

@@ -28,7 +28,7 @@ def _header(path):
     return dict(rows)
 
 
-@pytest.mark.parametrize("version", ["2.0", "2.1"])
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
 def test_a_finished_run_is_listed_said_again_and_verified(ksamp, version, tmp_path):
     root = _copy(version, "submitted-finished", tmp_path)
     assert _header(root / NAME).get("version", "2.0") == version
@@ -43,7 +43,7 @@ def test_a_finished_run_is_listed_said_again_and_verified(ksamp, version, tmp_pa
 
 
 @needs("hardware")
-@pytest.mark.parametrize("version", ["2.0", "2.1"])
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
 def test_an_unfinished_run_goes_on_and_ends_like_the_finished_one(ksamp, version, tmp_path):
     root = _copy(version, "submitted-unfinished", tmp_path)
     states = [row["state"] for row in ksamp("jobs", root, "--json").json["chunks"]]
