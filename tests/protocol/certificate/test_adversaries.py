@@ -1,9 +1,9 @@
 """The best adaptive attacks on a certificate that we know, their success computed and not sampled.
 
 A device with memory picks a no-signalling box for every run, and a source that knows it leans every
-bit, to make Π F·q^β ever exceed 2^b, however many the runs; by Ville's inequality that succeeds with
-probability 2^−b at most, in every security model.  For given boxes the best policy is that of a
-Markov decision process over the exponent so far, found by policy iteration: exact but for the
+bit, to make Π F·q^β ever exceed 2^b, however many the runs; by Ville's inequality that succeeds
+with probability 2^−b at most, in every security model.  For given boxes the best policy is that of
+a Markov decision process over the exponent so far, found by policy iteration: exact but for the
 exponent's lattice, between whose points the value is taken to be linear.  The value is convex below
 the goal, like 2^x, so that overestimates it: by (h·log 2)²/8 a move at most.
 """

@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, OUTPUT, RECORD, SETTINGS
+from protocol.data.marks import RECORD
+from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, OUTPUT, SETTINGS
 from protocol.run.publish import FORMAT, PUBLIC_RECORD
 from protocol.run.record import RunRecord
 
