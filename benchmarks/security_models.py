@@ -1,9 +1,8 @@
 """Output bits, and weak bits for each, by security model, secrecy, ε, noise and n.
 
-    python benchmarks/security_models.py [--budget SECONDS] [--runs 1e4,1e6,1e8]
+    python benchmarks/security_models.py [--runs 1e4,1e6,1e8]
 
-All planned (σ = 64, completeness 0.99), with the best of the certificates that ship, or of what is
-found within the budget.  Where side information is classical and the extractor's weak bits stay
+All planned (σ = 64, completeness 0.99), with the best of the certificates that ship.  Where side information is classical and the extractor's weak bits stay
 secret, the first number is that with a field of the usual size; `--output-bits` may give more.
 """
 
@@ -29,7 +28,6 @@ PUBLISHED_LEAST = 3.4e3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", type=float, default=0.0)
     parser.add_argument("--runs", default="1e4,1e5,1e6,1e7,1e8")
     wanted = parser.parse_args()
     header("numpy", "scipy")
@@ -38,20 +36,20 @@ def main() -> None:
         print(f"\n{side} side information, extractor bits {bits}: output bits (weak bits for each)")
         print(f"{'epsilon':>8} {'noise':>6} " + " ".join(f"{n:>22.0e}" for n in runs))
         for epsilon, noise in product(EPSILONS, NOISES):
-            cells = [_cell(n, epsilon, noise, Security(side, bits), wanted.budget) for n in runs]
+            cells = [_cell(n, epsilon, noise, Security(side, bits)) for n in runs]
             print(f"{epsilon:8g} {noise:6.1%} " + " ".join(f"{cell:>22}" for cell in cells))
-    _beside_published(wanted.budget)
+    _beside_published()
 
 
-def _cell(runs: int, epsilon: float, noise: float, security: Security, budget: float) -> str:
+def _cell(runs: int, epsilon: float, noise: float, security: Security) -> str:
     request = Request(runs, epsilon, KS18.noisy(noise), security=security)
-    plan = best_plan(request, budget=budget)
+    plan = best_plan(request)
     if not plan.output_bits:
         return "-"
     return f"{plan.output_bits:,} ({plan.source_bits / plan.output_bits:,.1f})"
 
 
-def _beside_published(budget: float) -> None:
+def _beside_published() -> None:
     """The published figures that are comparable, and what differs."""
     print("\nBits of min-entropy a run, 10^6 runs, 0.1 % noise, classical side information")
     for bias, rate in PUBLISHED.items():
