@@ -2,8 +2,9 @@
 
     python benchmarks/security_models.py [--runs 1e4,1e6,1e8]
 
-All planned (σ = 64, completeness 0.99), with the best of the certificates that ship.  Where side information is classical and the extractor's weak bits stay
-secret, the first number is that with a field of the usual size; `--output-bits` may give more.
+All planned (σ = 64, completeness 0.99), with the best of the certificates that ship.  Where side
+information is classical and the extractor's weak bits stay secret, the number is that with a field
+of the usual size; `--output-bits` may give more.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _beside_published() -> None:
     print("\nBits of min-entropy a run, 10^6 runs, 0.1 % noise, classical side information")
     for bias, rate in PUBLISHED.items():
         security = Security("classical")
-        plan = best_plan(Request(10**6, bias, KS18.noisy(0.001), security=security), budget=budget)
+        plan = best_plan(Request(10**6, bias, KS18.noisy(0.001), security=security))
         found = plan.min_entropy_bits / plan.runs if plan.output_bits else 0.0
         print(f"  bias {bias:g}: {found:.3f} here, about {rate:g} in arXiv:2506.09555")
     print(f"  there positive from about {PUBLISHED_LEAST:,.0f} runs on, at bias 0.1")
