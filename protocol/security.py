@@ -112,7 +112,10 @@ class Security:
         if self.extractor_bits == PUBLIC:
             bits = "the extractor's weak bits may become public afterwards, the outcomes never"
         else:
-            bits = "the outcomes may become public afterwards, the extractor's weak bits never"
+            bits = (
+                "the outcomes may become public afterwards, the extractor's weak bits and all "
+                "later ones of the source never"
+            )
         halves = f"; the halves may signal within {self.signalling:g}" if self.signalling else ""
         return f"{when}; {bits}{halves}"
 

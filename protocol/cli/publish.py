@@ -23,8 +23,10 @@ def command(folder: str, out: str, as_json: bool) -> int:
     """Write what may become known of the run folder DIR, without what must not.
 
     Settings and the extractor's weak bits; or, if the plan keeps those secret, settings and
-    outcomes.  Never the output, nor a digest of anything that stays secret, nor a seed.  Eve must
-    have chosen her measurement before.
+    outcomes.  Never the output, nor a digest of anything that stays secret, nor a seed, which tells
+    all of a simulation to whoever guesses it.  Eve must have chosen her measurement before; where
+    the weak bits stay secret, later bits of the same source, such as another run's settings, must
+    not become known either.
     """
     check_finished(Path(folder))
     digest = publish(folder, out)

@@ -232,8 +232,10 @@ def check_claim(log2_claimed: float, log2_proved: float) -> None:
     """Check that a plan claims no smaller error than its theorem proves (1 needs no proof).
 
     Raises:
-        InputError: it does.
+        InputError: it does, or claims one above 1.
     """
+    if not -math.inf < log2_claimed <= 0:
+        raise InputError(f"an error of 2^{log2_claimed} is claimed, expected at most 1")
     if not log2_claimed >= min(0.0, log2_proved) - 1e-6:  # libraries differ in the last digits
         raise InputError(
             f"an error of 2^{log2_claimed} is claimed, the theorem has 2^{log2_proved}"

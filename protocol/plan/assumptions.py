@@ -45,7 +45,8 @@ def _of_the_model(security: Security) -> tuple[str, ...]:
     found = [f"{halves}; they may remember, but do not know later settings"]
     # What the extractor is strong in may become known once she has measured, the other never.
     if security.extractor_bits == SECRET:
-        before, ever = "settings and outcomes", "the weak bits that the extractor used"
+        before = "settings and outcomes"
+        ever = "the weak bits that the extractor used, and all later bits of the same source,"
     else:
         before, ever = "settings and extractor bits", "the outcomes"
     if security.side_information == CLASSICAL:

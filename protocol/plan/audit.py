@@ -32,6 +32,8 @@ from qdevices.errors import InputError
 #: Relative difference that the floating point of another machine may make.
 ROUNDING = 1e-9
 _DIGITS = 1e-12
+#: Most that the exponent of the soundness may be off by, whatever its parts are, bits.
+_MOST_SPARE = 1e-3
 
 
 def check_plan(plan: Promise) -> dict[str, int | float]:
@@ -75,7 +77,7 @@ def check_plan(plan: Promise) -> dict[str, int | float]:
     given = plan.certificate.min_entropy(plan.guaranteed_score, _log2_failure(plan))
     if given == math.inf or math.isnan(given):
         raise InputError(f"the plan's score threshold {plan.score_least} gives no min-entropy")
-    room = ROUNDING * max(1.0, abs(given))
+    room = ROUNDING * max(1.0, given)
     promised = plan.min_entropy_bits - max(0.0, given)
     # Level by level less may be promised: the levels start where the plan says.
     less = plan.by_levels and plan.extractor is not None
@@ -170,9 +172,12 @@ def _check_extractor(plan: Promise, extractor: Extractor, given: float, room: fl
         )
     worth = plan.soundness_log2
     assert worth is not None
-    # Sums of exponents as large as the score keep some 12 digits of it on any machine.
-    room = ROUNDING * abs(extractor.log2_error) + _DIGITS * abs(plan.score_least) + _DIGITS
-    if not worth <= -plan.soundness + room:
+    # Sums of exponents as large as the score keep some 12 digits of it on any machine.  What the
+    # document says of its extractor's error has no part in the sum, nor in what it may be off by.
+    spare = min(_MOST_SPARE, _DIGITS * abs(plan.score_least) + _DIGITS)
+    if not plan.by_levels:
+        spare = min(_MOST_SPARE, ROUNDING * abs(extractor.log2_error))
+    if not worth <= -plan.soundness + spare:
         raise InputError(
             f"the plan promises soundness 2^-{plan.soundness:g}, its numbers give 2^{worth:.1f}"
         )

@@ -84,6 +84,29 @@ def plan_from_json(data: Mapping[str, Any], *, bare: bool = False) -> Plan:
     return Plan(**found)
 
 
+def restored(plan: Plan) -> Plan:
+    """The plan that a plan's document says: built, proved and audited anew, of nothing else.
+
+    Objects can be edited in ways that no check of theirs sees, and whoever judges by one would
+    believe it.
+
+    Raises:
+        InputError: no plan, or one that does not say what it is.
+    """
+    if type(plan) is not Plan:
+        raise InputError(f"the plan is a {type(plan).__name__}, expected a Plan")
+    derived: dict[str, Any] = {
+        "delta": 0,
+        "mu1": 0,
+        "soundness_log2": None,
+        "source_bits": 0,
+        "theorem9": {},
+    }
+    return plan_from_json(
+        {**plan.fixed(), "certificate": certificates.to_json(plan.certificate), **derived}
+    )
+
+
 def check_game(opened: Opened, plan: Plan, what: str) -> None:
     """Check that a document speaks of the game that its plan is for.
 

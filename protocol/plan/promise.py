@@ -14,7 +14,6 @@ The device's behaviour and the distribution of the bits are assumed only for com
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -96,7 +95,7 @@ class Promise:
             return self.certificate.beta * self.min_entropy_bits - self.guaranteed_score
         return -(self.security.log2_price(self.output_bits) + self.soundness + 2)
 
-    @cached_property
+    @property
     def soundness_log2(self) -> float | None:
         """log₂ of the bound on the distance at the planned numbers; None without output.
 

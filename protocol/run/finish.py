@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.data.provenance import Provenance
+from protocol.plan.file import restored
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.run.judge import Verdict, judge
@@ -96,6 +97,7 @@ def finish(
             gives bits that chose the settings or cannot be ε-SV.
     """
     check_faithful(provenance, allow_grouped)
+    plan = restored(plan)
     verdict = judge(plan, tally, provenance)
     empty = np.empty(0, dtype=np.uint8)
     if not verdict.accepted or plan.extractor is None or source is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protocol.certificate.check import check_certificate
 from protocol.data.provenance import Provenance
 from protocol.paper.theorem9 import second_event
-from protocol.plan.audit import check_plan
+from protocol.plan.file import restored
 from protocol.plan.plan import Plan
 from protocol.run.redraws import redraw_charge
 from protocol.run.tally import HEAD, Tally, check_settings
@@ -108,8 +108,8 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
     """
     if type(plan) is not Plan or type(tally) is not Tally:
         raise InputError("expected a Plan and a Tally, and no class derived from them")
-    check_plan(plan)
     check_certificate(plan.certificate)
+    plan = restored(plan)
     _check_tally(plan, tally)
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")

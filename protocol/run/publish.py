@@ -4,11 +4,14 @@ Beside the output one of two things may become known once Eve has measured (theo
 and the extractor's weak bits, or, where those stay secret, settings and outcomes.  The other one
 must not, nor the output of whoever wants to use it; nor a digest of any of them, which would tell
 256 bits of it; nor, where outcomes are secret, numbers that are computed from them, but for whether
-the run was accepted; nor a simulation's seed.
+the run was accepted; nor a simulation's seed, nor names of files.  (Whoever guesses the seed of a
+simulation has all of it: a simulated run is no secret.)  Which chunks were redrawn may be known:
+the theorem bounds the distance of each pattern by itself (theory 4.7).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
@@ -71,8 +74,16 @@ def publish(path: str | Path, out: str | Path) -> str:
 
 def _content(record: RunRecord, files: dict[str, str]) -> dict[str, Any]:
     plan = record.plan
-    provenance = record.provenance.to_json()
-    provenance["seed"] = None
+    # Names of files, and of a source, tell where secrets lie; a seed tells them all.
+    provenance = replace(
+        record.provenance,
+        seed=None,
+        source=None,
+        settings=None,
+        outcomes=None,
+        plan=None,
+        source_bits=None,
+    ).to_json()
     known = plan.security.extractor_bits == SECRET
     return {
         "provenance": provenance,

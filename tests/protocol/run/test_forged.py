@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
+import math
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from protocol.certificate.file import read, write
 from protocol.data.provenance import Provenance
 from protocol.extract.raz import Raz
 from protocol.plan.choose import best_plan
+from protocol.plan.file import plan_from_json, plan_to_json
 from protocol.plan.make import plan_with
 from protocol.plan.plan import Plan
 from protocol.request import Request
 from protocol.run.judge import judge, new_tally
+from protocol.security import Security
 from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import default_code
 from qdevices.device import TableDevice
@@ -149,3 +153,90 @@ def test_games_of_one_name_do_not_share_a_digest():
     behaviour = np.full((6, 4), 0.25)
     asked = {Request(1000, 0.0, behaviour, 8, code=code).digest for code in codes}
     assert len(asked) == 3
+
+
+FORGED = 100_000
+
+
+@pytest.fixture(scope="module")
+def classical():
+    return best_plan(Request(100_000, 0.01, NOISY, security=Security("classical")))
+
+
+@pytest.mark.parametrize("log2_error", [1e12, math.inf, 5.0, 0.0])
+def test_an_extractor_that_admits_a_huge_error_buys_no_room(classical, log2_error):
+    """What a document says of its error must not widen what its soundness may be off by."""
+    data = json.loads(json.dumps(plan_to_json(classical)))
+    data["output_bits"] = data["extractor"]["output_bits"] = FORGED
+    data["extractor"]["log2_error"] = log2_error
+    with pytest.raises(InputError, match=r"promises soundness|is claimed|expected a number"):
+        plan_from_json(data)
+
+
+def test_huge_scores_buy_no_room_either(classical):
+    with pytest.raises(InputError, match="runs reach"):
+        dataclasses.replace(classical, score_least=1e15)
+
+
+def _more(plan):
+    """The plan's extractor for far more bits than it gives, as it says itself at an error of 1."""
+    return dataclasses.replace(plan.extractor, output_bits=FORGED, log2_error=0.0)
+
+
+def _edited(plan, **fields):
+    """A copy with fields put past all checks."""
+    found = copy.copy(plan)
+    for name, value in fields.items():
+        object.__setattr__(found, name, value)
+    return found
+
+
+def _with(found, name, value):
+    """The object with an attribute of its own."""
+    object.__setattr__(found, name, value)
+    return found
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda plan: _edited(plan, output_bits=FORGED, extractor=_more(plan)),
+        lambda plan: _edited(
+            plan,
+            output_bits=FORGED,
+            extractor=_with(_more(plan), "log2_distance", lambda levels: -1e9),
+        ),
+        lambda plan: _edited(
+            plan,
+            output_bits=FORGED,
+            extractor=dataclasses.replace(
+                _more(plan),
+                source1=_with(
+                    copy.copy(plan.extractor.source1), "log2_norm", lambda p: np.zeros(np.shape(p))
+                ),
+            ),
+        ),
+        lambda plan: _edited(
+            plan,
+            output_bits=FORGED,
+            extractor=_more(plan),
+            security=_with(copy.copy(plan.security), "log2_price", lambda m: -(10**6)),
+        ),
+        lambda plan: _edited(plan, security=Security("no-signalling")),
+        lambda plan: _edited(plan, security=Security("classical", "secret")),
+        lambda plan: _edited(
+            plan, security=_with(copy.copy(plan.security), "side_information", "classical ")
+        ),
+    ],
+)
+def test_a_plan_that_was_edited_past_its_checks_is_not_judged(classical, forge):
+    forged = forge(classical)
+    tally = new_tally(forged)
+    with pytest.raises(InputError) as refused:
+        judge(forged, tally, Provenance("run"))
+    assert "runs counted" not in str(refused.value)
+
+
+def test_the_plan_itself_is_judged(classical):
+    with pytest.raises(InputError, match="0 runs counted, but the plan is for 100000"):
+        judge(classical, new_tally(classical), Provenance("run"))
