@@ -52,7 +52,7 @@ def command(
     if out is not None:
         check_new(out, "plan file", overwrite=overwrite)
     request = wanted.request(runs, expected_behaviour(expect))
-    plan = plan_for(request)
+    plan = plan_for(request, wanted.budget)
     advice = None
     if not plan.output_bits:
         advice = nearest_for(request)

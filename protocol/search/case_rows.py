@@ -144,7 +144,7 @@ def add_case(
     alice, bob = (pot + slot_orbits[part] for part in slots(game))
 
     first = np.unique(entry_orbits, return_index=True)[1]
-    first = first[first // joint != starred]
+    first = first[(first // joint != starred) & (weights[first // joint] > 0)]
     pairs = first // joint
     # w·φ − a − b ≤ t
     rows.add(
@@ -160,10 +160,23 @@ def add_case(
             [end ** (1 + power), -end, -end, -end, -1.0],
             (end - end ** (1 + power)) / power,
         )
-    count = np.bincount(pair_orbits[np.arange(game.n_pairs) != starred], minlength=n_pairs)
-    bound = [t + np.arange(n_pairs), np.array([alpha]), s + np.arange(joint)]
-    terms = [count.astype(np.float64), np.ones(1 + joint)]
     width = s + joint
+    # A pair that is not tested pays nothing, and the maximum of −a − b is that of −a and of −b.
+    untested = np.unique(pair_orbits, return_index=True)[1]
+    untested = untested[(weights[untested] == 0) & (untested != starred)]
+    second = width + np.arange(len(untested))
+    shape = (game.n_pairs, *game.outcomes)
+    for own_slots, maximum in (
+        (alice.reshape(shape)[untested, :, 0], t + pair_orbits[untested]),
+        (bob.reshape(shape)[untested, 0, :], second),
+    ):
+        column = np.repeat(maximum, own_slots.shape[1])
+        rows.add([own_slots.ravel(), column], [-1.0, -1.0], 0.0)
+    width += len(untested)
+    count = np.bincount(pair_orbits[np.arange(game.n_pairs) != starred], minlength=n_pairs)
+    count = count.astype(np.float64)
+    bound = [t + np.arange(n_pairs), second, np.array([alpha]), s + np.arange(joint)]
+    terms = [count, count[pair_orbits[untested]], np.ones(1 + joint)]
     if excess is not None:
         bound.append(np.array([excess]))
         terms.append(np.array([-1.0]))

@@ -92,7 +92,7 @@ def optimise_codes(
     best = max((merit for merit, _, _ in rated), default=-math.inf)
     tell("final table", 19, 20)
     found = [
-        finished(trials, trials.more_cases(point) if grid is None else point)
+        finished(trials, trials.more_cases(point, thorough=True) if grid is None else point)
         for merit, trials, point in rated
         if merit > 0 and merit >= _WORTH_FINISHING * best
     ]
@@ -100,8 +100,12 @@ def optimise_codes(
     return max((f for f in found if f is not None), key=lambda f: f.merit, default=None)
 
 
-def finished(trials: Trials, point: Point) -> Found | None:
+def finished(trials: Trials, point: Point, *, short: bool = False) -> Found | None:
     """The table of a trial, proved; None if there is none, or it is worth nothing.
+
+    Args:
+        trials, point: the trial.
+        short: as in `prove`.
 
     Raises:
         ProofError: the table is too far from a certificate.
@@ -110,7 +114,7 @@ def finished(trials: Trials, point: Point) -> Found | None:
     request, table = trials.request, trials.table(point)
     if table is None:
         return None
-    table, proof = prove_tight(table, point.grid, request.security.signalling)
+    table, proof = prove_tight(table, point.grid, request.security.signalling, short=short)
     merit = table_merit(table, trials.joint, request)
     if merit <= 0:
         return None

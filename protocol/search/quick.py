@@ -22,13 +22,16 @@ from protocol.request import Request, same_code
 from protocol.search.optimise import Found, finished, optimised_certificate
 from protocol.search.polytope import LinearProgramError
 from protocol.search.trials import FIRST_POINT, ONE, Point, Trials
+from protocol.security import CLASSICAL, NO_SIGNALLING
 from protocol.settings.code import SettingCode
 from protocol.settings.kinds import candidate_codes
 
 #: Codes that are tried at all, the best by what is known of them.
 _MOST_CODES = 3
+#: β where nothing is known.
+_USUAL_BETA = {NO_SIGNALLING: 1 << (BETA_BITS - 4), CLASSICAL: 1 << (BETA_BITS - 8)}
 #: A code is followed if it comes this near to the best at its first point.
-_WORTH_FOLLOWING = 0.9
+_WORTH_FOLLOWING = 0.96
 #: A table with more cases takes about this many times as long as one with two points.
 _MORE_CASES_COST = 8
 #: Seconds kept for the proof.
@@ -51,8 +54,12 @@ class Hint:
     def of(cls, certificate: TableCertificate) -> Hint:
         """What a certificate says."""
         grid = certificate.proof.grid
-        first = FIRST_POINT if len(grid) < 2 else grid[0] if len(grid) < 4 else grid[1]
-        return cls(certificate.code, certificate.table.beta, first)
+        return cls(certificate.code, certificate.table.beta, first_point(grid))
+
+
+def first_point(grid: tuple[int, ...]) -> int:
+    """The first point of the grid of two from which a grid was made, about."""
+    return grid[0] if 2 <= len(grid) <= 3 else FIRST_POINT
 
 
 def improved(
@@ -75,7 +82,7 @@ def improved(
     start = time.monotonic()
     rated = sorted(known, key=lambda c: estimate(request, c), reverse=True)
     best = estimate(request, rated[0]) if rated else 0.0
-    if budget <= 0 or (rated and made_for(request, rated[0])):
+    if budget <= 0 or any(made_for(request, c) for c in rated):
         return None
     tables = [c for c in rated if isinstance(c, TableCertificate)]
     deadline = start + max(0.0, budget - _PROOF_SECONDS)
@@ -103,8 +110,18 @@ def found_near(
     hints: Iterable[Hint],
     deadline: float | None,
     progress: Progress | None = None,
+    *,
+    short: bool = False,
 ) -> Found | None:
-    """The best table that is found from hints by the deadline, proved; None if there is none."""
+    """The best table that is found from hints by the deadline, proved; None if there is none.
+
+    Args:
+        request: what is asked for.
+        hints: at most one for each code.
+        deadline: `time.monotonic()` at which to come to an end; None for no limit.
+        progress: is told (stage, done, total).
+        short: as in `prove`.
+    """
     tell = progress or (lambda stage, done, total: None)
     followed: list[tuple[Trials, Point]] = []
     for done, hint in enumerate(hints):
@@ -118,7 +135,8 @@ def found_near(
     best = max((trials.merit(point) for trials, point in followed), default=-np.inf)
     ends: list[tuple[Trials, Point]] = []
     for trials, point in sorted(followed, key=lambda f: -f[0].merit(f[1])):
-        if best > 0 and trials.merit(point) < _WORTH_FOLLOWING * best:
+        # Where nothing is won yet, only the one that comes nearest.
+        if ends and (best <= 0 or trials.merit(point) < _WORTH_FOLLOWING * best):
             continue
         tell("improving the certificate", 4 + len(ends), 10)
         ends.append((trials, _climbed(trials, point)))
@@ -130,7 +148,7 @@ def found_near(
         point = trials.more_cases(point)
     tell("improving the certificate", 9, 10)
     try:
-        return finished(trials, point)
+        return finished(trials, point, short=short)
     except (ProofError, LinearProgramError):
         return None
 
@@ -156,7 +174,8 @@ def _hints(request: Request, tables: Sequence[TableCertificate]) -> list[Hint]:
             hints.append(Hint.of(table))
     if not hints:
         codes = (request.code,) if request.code else candidate_codes(request.game, request.security)
-        hints = [Hint(code, 1 << (BETA_BITS - 4), FIRST_POINT) for code in codes[:_MOST_CODES]]
+        usual = _USUAL_BETA[request.security.side_information]
+        hints = [Hint(code, usual, FIRST_POINT) for code in codes[:_MOST_CODES]]
     return hints
 
 

@@ -42,6 +42,9 @@ LEAST_BETA, MOST_BETA = 1 << (BETA_BITS - 14), 1 << BETA_BITS
 #: More points are worth a longer proof from this much more output on.
 _WORTH_MORE_CASES = 1.003
 
+#: Steps that are made without winning anything.
+_MOST_HOPELESS = 3
+
 Grid = tuple[int, ...]
 
 
@@ -137,13 +140,20 @@ class Trials:
         return max((point, *steps), key=self.merit)
 
     def climb_beta(self, point: Point, octaves: float) -> Point:
-        """Go on to a β of 2^±octaves times the last as long as that is better."""
+        """Go on to a β of 2^±octaves times the last as long as that is better.
+
+        Where nothing is won, not for long.
+        """
         for direction in (octaves, -octaves):
-            start = point
-            while LEAST_BETA <= (beta := round(point.beta * 2**direction)) <= MOST_BETA:
+            start, hopeless = point, 0
+            while (
+                hopeless < _MOST_HOPELESS
+                and LEAST_BETA <= (beta := round(point.beta * 2**direction)) <= MOST_BETA
+            ):
                 if self.merit(step := replace(point, beta=beta)) <= self.merit(point):
                     break
                 point = step
+                hopeless += self.merit(point) <= 0
             if point != start:
                 break
         return point
@@ -160,10 +170,17 @@ class Trials:
                 break
         return point
 
-    def more_cases(self, point: Point) -> Point:
-        """A grid with two more points, if that is worth it."""
+    def more_cases(self, point: Point, *, thorough: bool = False) -> Point:
+        """A grid with one more point, if that is worth it.
+
+        Below ⅝ two points about the first one do best, from there on one above it, mostly;
+        `thorough` tries both.
+        """
         first = point.grid[0]
-        finer = replace(point, grid=(first - ONE // 8, first, (first + ONE) // 2, ONE))
+        about = replace(point, grid=(first - ONE // 32, first + ONE // 8, ONE))
+        above = replace(point, grid=(first, (first + ONE) // 2, ONE))
+        tried = (about, above) if thorough else (about if first < FIRST_POINT else above,)
+        finer = max(tried, key=self.merit)
         return finer if self.merit(finer) > _WORTH_MORE_CASES * self.merit(point) else point
 
     def from_scratch(self, grid: Grid | None, tell: Progress) -> Point:
