@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,15 @@ from protocol.cli import main
 
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_time_for_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Only certificates that ship, unless a test asks for more, and nobody's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KSAMP_BUDGET", "0")
+        patch.setenv("KSAMP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @dataclass(frozen=True)

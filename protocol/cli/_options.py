@@ -106,6 +106,7 @@ class Wanted:
         side_information, extractor_bits, signalling: as in `Security`.
         output_bits: m; None for the largest.
         complete_for: as in `Request`.
+        budget: seconds that the choice "best" may spend on a better certificate.
     """
 
     epsilon: float
@@ -119,6 +120,7 @@ class Wanted:
     signalling: float
     output_bits: int | None
     complete_for: str
+    budget: float
 
     def request(self, runs: int | None, behaviour: NDArray[np.float64]) -> Request:
         """The request; a certificate's file is read and its claim proved.
@@ -145,8 +147,8 @@ class Wanted:
         )
 
 
-#: Options that a plan fixes, by the names of their parameters.
-_PLANNED = ("runs", "expect", *(field.name for field in fields(Wanted)))
+#: Options that a plan fixes, by the names of their parameters; the budget made it and is spent.
+_PLANNED = ("runs", "expect", *(f.name for f in fields(Wanted) if f.name != "budget"))
 
 
 def certificate_choice(text: str) -> str | ScoreCertificate:
@@ -224,9 +226,20 @@ _plan_options = _compose(
         default="best",
         show_default=True,
         metavar="|".join((*choices(), "FILE")),
-        help="'best' of the closed form and those that ship with ksamp; 'optimised' now, for just "
-        "this plan, in about two minutes; the best of one kind; or a file of `ksamp certificate "
-        "optimise`.",
+        help="'best' of the closed form, those that ship with ksamp, and what is found from there "
+        "within the budget; 'optimised' now, for just this plan, in about two minutes; the best of "
+        "one kind; or a file of `ksamp certificate optimise`.",
+    ),
+    click.option(
+        "--budget",
+        type=click.FloatRange(min=0),
+        default=10,
+        show_default=True,
+        envvar="KSAMP_BUDGET",
+        show_envvar=True,
+        metavar="SECONDS",
+        help="Time for the 'best' certificate to be improved for just this plan; 0 takes those "
+        "that ship. What is found is kept in ~/.cache/ksamp or $KSAMP_CACHE.",
     ),
     click.option(
         "--extractor",

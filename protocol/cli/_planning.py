@@ -13,18 +13,18 @@ from protocol.settings.code import SettingCode
 from protocol.sources.source import Source
 
 
-def plan_for(request: Request) -> Plan:
+def plan_for(request: Request, budget: float = 0.0) -> Plan:
     """`best_plan`, with progress shown."""
     with ProgressBar() as progress:
-        return best_plan(request, progress)
+        return best_plan(request, progress, budget=budget)
 
 
 def plan_and_source(
-    request: Request, open_weak: Callable[[SettingCode], Source]
+    request: Request, open_weak: Callable[[SettingCode], Source], budget: float = 0.0
 ) -> tuple[Plan, Source]:
     """`plan_with_source`, with progress shown."""
     with ProgressBar() as progress:
-        return plan_with_source(request, open_weak, progress)
+        return plan_with_source(request, open_weak, progress, budget=budget)
 
 
 def fewest_runs_for(request: Request) -> Request:

@@ -21,7 +21,8 @@ from protocol.plan.choose import best_plan
 from protocol.request import Request, check_count, check_demands
 from protocol.security import Security
 from protocol.settings.code import SettingCode
-from protocol.settings.ks18 import CANDIDATE_CODES, CODES, default_code, plain_code
+from protocol.settings.kinds import candidate_codes
+from protocol.settings.ks18 import CODES, default_code, plain_code
 from protocol.settings.sv_tree import check_epsilon
 from qdevices.errors import InputError
 from qdevices.ks18.game import KS18, STARRED_SETTING
@@ -125,10 +126,11 @@ def optimise_command(
     from protocol.search.optimise import largest_noise, optimise_codes, optimised_certificate
 
     with ProgressBar() as progress:
-        codes: tuple[SettingCode, ...] = CANDIDATE_CODES if chosen is None else (chosen,)
+        candidates = candidate_codes(request.game, request.security)
+        codes: tuple[SettingCode, ...] = candidates if chosen is None else (chosen,)
         if code_name == "search":
             rated = search_codes(request, progress)
-            codes = tuple(r.code for r in rated[:1]) + CANDIDATE_CODES
+            codes = tuple(r.code for r in rated[:1]) + candidates
         found = optimise_codes(request, codes, progress=progress)
         if found is None:
             nearest = largest_noise(request, codes, progress=progress)

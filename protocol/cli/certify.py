@@ -136,7 +136,9 @@ def command(
         # The code says how the recorded settings were chosen, so it is never picked for them.
         if wanted.code_name is None and wanted.certificate in choices():
             wanted = replace(wanted, code_name="default")
-        plan = plan_for(wanted.request(len(data.settings), expected_behaviour(expect)))
+        plan = plan_for(
+            wanted.request(len(data.settings), expected_behaviour(expect)), wanted.budget
+        )
     check_recorded(plan, data, allow_grouped)
     source = None if source_bits is None else open_file(source_bits, source_offset)
     planned = plan_file is not None or kept is not None

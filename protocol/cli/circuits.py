@@ -60,7 +60,7 @@ def command(
     setting = _pair(pair)
     compiled = _compiled(backend_name, variant)
     data = _summary(compiled, setting)
-    plan = plan_for(wanted.request(runs, compiled.behaviour))
+    plan = plan_for(wanted.request(runs, compiled.behaviour), wanted.budget)
     data = {"backend": backend_name, "variant": variant, **data}
     data |= {
         "runs": runs,

@@ -61,7 +61,7 @@ def command(
     request = wanted.request(runs, expected_behaviour(expect))
     if wanted.output_bits is not None and "runs" not in options.given(context):
         request = fewest_runs_for(request)
-    plan = plan_for(request)
+    plan = plan_for(request, wanted.budget)
     advice = None
     if not plan.output_bits:
         advice = nearest_for(request)

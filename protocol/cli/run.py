@@ -85,6 +85,7 @@ def command(
             code,
             source_offset,
         ),
+        wanted.budget,
     )
     if not plan.output_bits:
         advice = nearest_for(request)

@@ -156,7 +156,7 @@ def command(
             return open_source(source_name, wanted.epsilon, rng, code, source_offset)
 
         request = wanted.request(runs, behaviour)
-        plan, _ = plan_and_source(request, open_weak)
+        plan, _ = plan_and_source(request, open_weak, wanted.budget)
     if not plan.output_bits:
         _decline(plan, request, expect, as_json)
         return 3

@@ -1,7 +1,8 @@
 """The best plan for a request: which certificate, and what would have to change.
 
-Candidates are what the kinds of certificates have at hand; or one that is optimised on the spot; or
-one from a file.  All are sound; the one with the most output is taken.
+Candidates are what the kinds of certificates have at hand, and within a budget of seconds what is
+found from there; or one that is optimised on the spot; or one from a file.  All are sound; the one
+with the most output is taken.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from protocol.certificate.kinds import CERTIFICATES
 from protocol.certificate.score import ScoreCertificate
-from protocol.certificate.worth import estimated_output, least_mean
+from protocol.certificate.table import TableCertificate
 from protocol.plan.make import plan_with
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
 from protocol.request import ANY, BEST, MOST_RUNS, OPTIMISED, Request
+from protocol.search.cache import cached, keep
 from protocol.search.optimise import optimised_for
+from protocol.search.quick import estimate, improved, made_for
 from protocol.settings.code import SettingCode
 from protocol.sources.source import Source
 from qdevices.errors import InputError
@@ -36,12 +39,14 @@ def choices() -> tuple[str, ...]:
     return (BEST, *CERTIFICATES)
 
 
-def best_plan(request: Request, progress: Progress | None = None) -> Plan:
+def best_plan(request: Request, progress: Progress | None = None, *, budget: float = 0.0) -> Plan:
     """The plan with the most output bits.
 
     Args:
         request: what is asked for.
         progress: is told (stage, done, total) of an optimisation.
+        budget: seconds that the choice "best" may spend on a better certificate than those at
+            hand; what is found is kept (`search.cache`).  0 for none: the same plan everywhere.
 
     Raises:
         InputError: an unknown choice, n → ∞, or no certificate at hand for the request's code and
@@ -61,13 +66,15 @@ def best_plan(request: Request, progress: Progress | None = None) -> Plan:
         kinds = (chosen,)
     else:
         raise InputError(f"certificate {chosen!r} is unknown, expected {', '.join(choices())}")
-    return _best_of(request, kinds)
+    return _best_of(request, kinds, budget if chosen == BEST else 0.0, progress)
 
 
 def plan_with_source(
     request: Request,
     open_weak: Callable[[SettingCode], Source],
     progress: Progress | None = None,
+    *,
+    budget: float = 0.0,
 ) -> tuple[Plan, Source]:
     """The best plan, and the weak source opened for its setting code.
 
@@ -78,11 +85,12 @@ def plan_with_source(
         request: what is asked for.
         open_weak: opens the source, given the code.
         progress: is told (stage, done, total) of an optimisation.
+        budget: as in `best_plan`.
 
     Raises:
         InputError: as `best_plan`, or from the source.
     """
-    plan = best_plan(request, progress)
+    plan = best_plan(request, progress, budget=budget)
     source = open_weak(plan.code)
     words = source.word_probabilities(plan.code.bits_per_run)
     if words is not None and request.complete_for != ANY:
@@ -91,9 +99,12 @@ def plan_with_source(
     return plan, source
 
 
-def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
+def _best_of(
+    request: Request, kinds: tuple[str, ...], budget: float = 0.0, progress: Progress | None = None
+) -> Plan:
     """The best plan with what these kinds have at hand; of each the best by estimate are tried."""
-    plans, tried = [], 0
+    known: list[ScoreCertificate] = []
+    finalists: list[ScoreCertificate] = []
     for kind in kinds:
         try:
             found = list(CERTIFICATES[kind].candidates(request))
@@ -101,9 +112,12 @@ def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
             if len(kinds) == 1:
                 raise
             continue  # one that does not serve this request, among others
-        rated = sorted(range(len(found)), key=lambda k: (-_estimate(request, found[k]), -k))
-        plans += [plan_with(request, found[k]) for k in rated[:_FINALISTS]]
-        tried += len(found)
+        rated = sorted(range(len(found)), key=lambda k: (-estimate(request, found[k]), -k))
+        finalists += [found[k] for k in rated[:_FINALISTS]]
+        known += found
+    if budget > 0 and request.runs is not None:
+        finalists += _found_within(request, known, budget, progress)
+    plans = [plan_with(request, certificate) for certificate in finalists]
     if not plans:
         code = None if request.code is None else request.code.name
         raise InputError(
@@ -116,27 +130,28 @@ def _best_of(request: Request, kinds: tuple[str, ...]) -> Plan:
         plans,
         key=lambda p: (p.output_bits, -p.source_bits * bool(p.output_bits), p.min_entropy_bits),
     )
-    if best.reason is not None and tried > 1:
-        best = replace(best, reason=f"best of {tried} certificates: {best.reason}")
+    if best.reason is not None and len(known) > 1:
+        best = replace(best, reason=f"best of {len(known)} certificates: {best.reason}")
     return best
 
 
-def _estimate(request: Request, certificate: ScoreCertificate) -> float:
-    code, factors = certificate.code, certificate.log2_factors
-    joint = code.probabilities()[:, None] * request.behaviour
-    mean = None
-    if request.complete_for == ANY:
-        mean = least_mean(factors, request.behaviour, code, request.epsilon)
-    return estimated_output(
-        request.runs,
-        factors,
-        joint,
-        certificate.beta,
-        request.soundness,
-        request.security,
-        mean=mean,
-        charge=certificate.signalling_charge(request.security.signalling, 1),
-    )
+def _found_within(
+    request: Request, known: list[ScoreCertificate], budget: float, progress: Progress | None
+) -> list[ScoreCertificate]:
+    """At most one more certificate: the one that was found before, or is within the budget."""
+    tables = [c for c in known if isinstance(c, TableCertificate)]
+    shipped = max(tables, key=lambda c: estimate(request, c), default=None)
+    before = cached(request)
+    if before is not None and (
+        shipped is None or estimate(request, before) >= estimate(request, shipped)
+    ):
+        return [before]
+    found = improved(request, known, budget, progress)
+    # When nothing better is found that is kept too, so that it is not sought again.
+    best = found or shipped
+    if best is not None and not any(made_for(request, c) for c in known):
+        keep(request, best)
+    return [] if found is None else [found]
 
 
 def nearest_feasible(

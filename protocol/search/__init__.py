@@ -9,5 +9,8 @@
 | `code_program` | the same with the shares of the pairs as unknowns |
 | `code_search` | starred pair, pairs to test, bits a run and words: the setting code |
 | `prove` | potentials for a given table, one small programme a case |
-| `optimise` | β, the best of several codes, the largest tolerated noise, the finished certificate |
+| `trials` | β and the grid of cases, for one code, step by step |
+| `optimise` | the best of several codes, the largest tolerated noise, the finished certificate |
+| `quick` | the same in seconds, from certificates that were made for requests nearby |
+| `cache` | what was found for a request, kept on disk and proved again |
 """

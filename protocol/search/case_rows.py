@@ -8,6 +8,7 @@ programmes differ only in whether the weights w are given (`table_program`) or s
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,12 +70,19 @@ class Rows:
 
 
 def maximise(
-    objective: NDArray[np.float64], rows: Rows, equations: Rows, bounds: NDArray[np.float64]
+    objective: NDArray[np.float64],
+    rows: Rows,
+    equations: Rows,
+    bounds: NDArray[np.float64],
+    # The interior point is many times faster for a table; the simplex solves what it gives up.
+    methods: tuple[str, ...] = ("highs-ipm", "highs-ds"),
+    seconds: float | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """The unknowns that maximise the objective with `rows` ≤ and `equations` =, and the maximum.
 
     Raises:
-        LinearProgramError: HiGHS failed, or nothing satisfies the constraints.
+        LinearProgramError: HiGHS failed or took more than `seconds`, or nothing satisfies the
+            constraints.
     """
     data = {
         "A_ub": rows.matrix(len(objective)),
@@ -83,9 +91,13 @@ def maximise(
         "b_eq": np.concatenate(equations.right),
         "bounds": bounds,
     }
-    # The interior point is many times faster; the simplex solves the few where it gives up.
-    for method in ("highs-ipm", "highs-ds"):
-        found = linprog(-objective, **data, method=method)
+    end = None if seconds is None else time.monotonic() + seconds
+    for method in methods:
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            break
+        options = {} if left is None else {"time_limit": left}
+        found = linprog(-objective, **data, method=method, options=options)
         if found.status == 0:
             return np.asarray(found.x), -float(found.fun)
     raise LinearProgramError(found.message)
@@ -109,11 +121,17 @@ def add_case(
     starred: int,
     power: float,
     game: Game,
+    signalling: float = 0.0,
+    excess: int | None = None,
 ) -> int:
     """Add the unknowns and constraints of one case; returns the new number of columns.
 
     Unknowns, constant on the orbits of the case's symmetries: t_u for the maximum at every
     u ≠ u0, the potentials, α, and s_x for the maximum at every outcome of u0.
+
+    For devices that signal within γ = `signalling` a case costs γ·‖potentials‖₁ more (theory 4.8):
+    the condition is (B) + γ·‖potentials‖₁ ≤ 1, with a bound of every potential's size as a further
+    unknown.  `excess` is the column, if any, by which a case may exceed 1, in units of β.
     """
     joint = game.n_joint
     own = box_stabiliser(group, starred, game, case.low, case.high)
@@ -126,7 +144,7 @@ def add_case(
     alice, bob = (pot + slot_orbits[part] for part in slots(game))
 
     first = np.unique(entry_orbits, return_index=True)[1]
-    first = first[first // joint != starred]
+    first = first[(first // joint != starred) & (weights[first // joint] > 0)]
     pairs = first // joint
     # w·φ − a − b ≤ t
     rows.add(
@@ -142,11 +160,34 @@ def add_case(
             [end ** (1 + power), -end, -end, -end, -1.0],
             (end - end ** (1 + power)) / power,
         )
+    width = s + joint
+    # A pair that is not tested pays nothing, and the maximum of −a − b is that of −a and of −b.
+    untested = np.unique(pair_orbits, return_index=True)[1]
+    untested = untested[(weights[untested] == 0) & (untested != starred)]
+    second = width + np.arange(len(untested))
+    shape = (game.n_pairs, *game.outcomes)
+    for own_slots, maximum in (
+        (alice.reshape(shape)[untested, :, 0], t + pair_orbits[untested]),
+        (bob.reshape(shape)[untested, 0, :], second),
+    ):
+        column = np.repeat(maximum, own_slots.shape[1])
+        rows.add([own_slots.ravel(), column], [-1.0, -1.0], 0.0)
+    width += len(untested)
     count = np.bincount(pair_orbits[np.arange(game.n_pairs) != starred], minlength=n_pairs)
-    rows.add_one(
-        np.concatenate([t + np.arange(n_pairs), [alpha], s + np.arange(joint)]),
-        np.concatenate([count, np.ones(1 + joint)]).astype(np.float64),
-    )
+    count = count.astype(np.float64)
+    bound = [t + np.arange(n_pairs), second, np.array([alpha]), s + np.arange(joint)]
+    terms = [count, count[pair_orbits[untested]], np.ones(1 + joint)]
+    if excess is not None:
+        bound.append(np.array([excess]))
+        terms.append(np.array([-1.0]))
+    if signalling:
+        size, potential = width + np.arange(n_slots), pot + np.arange(n_slots)
+        for sign in (1.0, -1.0):
+            rows.add([potential, size], [sign, -1.0], 0.0)
+        bound.append(size)
+        terms.append(signalling * np.bincount(slot_orbits, minlength=n_slots).astype(np.float64))
+        width += n_slots
+    rows.add_one(np.concatenate(bound), np.concatenate(terms))
     classes = zero_sum_classes(game)
     seen = set()
     for k in range(int(classes.max()) + 1):
@@ -154,4 +195,4 @@ def add_case(
         if (key := (used.tobytes(), counts.tobytes())) not in seen:
             seen.add(key)
             equations.add_one(pot + used, counts.astype(np.float64))
-    return s + joint
+    return width

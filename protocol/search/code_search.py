@@ -35,9 +35,10 @@ from protocol.certificate.worth import estimated_output
 from protocol.progress import Progress
 from protocol.request import Request
 from protocol.search.code_program import Shares, best_shares, symmetrised
-from protocol.search.optimise import SEARCH_GRID, table_merit
+from protocol.search.optimise import SEARCH_GRID
 from protocol.search.polytope import LinearProgramError
 from protocol.search.table_program import best_table
+from protocol.search.trials import table_merit
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import sv_ratio
 from qdevices.game import Game

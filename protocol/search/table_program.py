@@ -45,6 +45,8 @@ def best_table(
     beta: int,
     grid: tuple[int, ...],
     word_probabilities: NDArray[np.float64] | None = None,
+    signalling: float = 0.0,
+    seconds: float | None = None,
 ) -> Table:
     """The table with the largest expected score, up to tolerances; not proved yet.
 
@@ -55,9 +57,11 @@ def best_table(
         beta: β in units of 2^−20.
         grid: of the cases, in units of 2^−10.
         word_probabilities: expected distribution of the code's words; uniform unless given.
+        signalling: γ of the devices; potentials are then kept small (`add_case`).
+        seconds: after which the programme is given up; None for no limit.
 
     Raises:
-        LinearProgramError: HiGHS failed.
+        LinearProgramError: HiGHS failed, or took too long.
     """
     game, starred, power = code.game, code.starred, beta / 2**BETA_BITS
     weights = setting_weights(code, epsilon) / 2**BITS
@@ -83,7 +87,19 @@ def best_table(
         )
     width = 2 * size
     for case in cases(grid, group, starred, game):
-        width = add_case(rows, equations, width, case, labels, weights, group, starred, power, game)
+        width = add_case(
+            rows,
+            equations,
+            width,
+            case,
+            labels,
+            weights,
+            group,
+            starred,
+            power,
+            game,
+            signalling,
+        )
 
     objective = np.zeros(width)
     objective[size + active] = value[active]
@@ -95,7 +111,9 @@ def best_table(
     least[:size][untested & ~at_star] = 0.0
     idle = np.setdiff1d(np.arange(size), active)
     least[size + idle] = most[size + idle] = 0.0
-    solution, _ = maximise(objective, rows, equations, np.column_stack([least, most]))
+    solution, _ = maximise(
+        objective, rows, equations, np.column_stack([least, most]), seconds=seconds
+    )
     factors = np.floor((1 + power * solution[:size]) * 2**FACTOR_BITS)
     table = np.clip(factors, 0, MOST_FACTOR).astype(np.int64)[labels].reshape(game.shape)
     off_star = np.arange(game.n_pairs) != starred

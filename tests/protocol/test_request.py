@@ -129,4 +129,4 @@ def test_what_cannot_be_asked_is_refused_in_one_line(changes, message):
 
 def test_no_plan_is_made_for_infinitely_many_runs():
     with pytest.raises(InputError, match="a plan is for a number of runs"):
-        best_plan(replace(ASKED, runs=None, certificate=shipped_certificates(0.01)[0]))
+        best_plan(replace(ASKED, runs=None, certificate=shipped_certificates(ASKED)[0]))

@@ -33,7 +33,7 @@ from protocol.certificate.proof import (
     setting_weights,
     table_group,
 )
-from protocol.certificate.shipped import _read
+from protocol.certificate.shipped import ShippedName, shipped
 from protocol.certificate.table import TableCertificate, _pack
 from protocol.documents.format import FIRST_GAME
 from protocol.settings.code import SettingCode
@@ -53,10 +53,10 @@ EPSILONS = (0.0, 0.01, 0.1, 0.3, 0.49, 0.5 - 2**-54)
 BETAS = (1, 1 << 10, 1 << 17, 1 << BETA_BITS, (1 << BETA_BITS) + 1, 4 << BETA_BITS)
 GRIDS = (*((1024,),) * 6, (512, 1024), (1, 1024), (1023, 1024), (100, 256, 1024))
 SHIPPED = (
-    "joint-e0.01-w0.001",
-    "compact-e0.1-w0.001",
-    "full-e0.02-w0.05",
-    "default-e0.01-w0.05",
+    "ns-n1000000-e0.01-w0.001-joint",
+    "ns-n1000000-e0.1-w0.001-compact",
+    "ns-n1000000-e0.01-w0.01-full",
+    "ns-n1000000-e0.01-w0.01-default",
 )
 
 
@@ -266,7 +266,7 @@ def _unprovable_numbers(rng: np.random.Generator) -> Hostile:
 
 def _mutant(rng: np.random.Generator) -> Hostile:
     """A certificate that ships, with more credit, fewer penalties or a weaker source."""
-    genuine = _read(f"{_any(rng, SHIPPED)}.json")
+    genuine = shipped(ShippedName.parse(_any(rng, SHIPPED)))
     assert isinstance(genuine, TableCertificate)
     table, proof = genuine.table, genuine.proof
     code, epsilon, beta, factors = table.code, table.epsilon, table.beta, table.factors.copy()

@@ -14,8 +14,6 @@ import pytest
 
 from protocol.certificate.file import from_json, read, to_json, write
 from protocol.certificate.proof import FACTOR_BITS
-from protocol.certificate.shipped import _names
-from protocol.certificate.shipped import _read as read_shipped
 from protocol.certificate.table import TableCertificate
 from protocol.documents.fields import digest
 from qdevices.errors import InputError
@@ -239,10 +237,6 @@ def test_a_verified_certificate_cannot_be_changed(certificate):
     for numbers in (read_again.log2_factors, read_again.table.factors, read_again.proof.alpha):
         with pytest.raises(ValueError, match="read-only"):
             numbers[0] = 1
-
-
-def test_every_shipped_certificate_is_of_this_version_and_proved():
-    assert len([read_shipped(name) for _, _, name in _names()]) == 75
 
 
 def test_files_that_cannot_be_read_or_written(certificate, tmp_path):

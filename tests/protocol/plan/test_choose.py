@@ -56,10 +56,10 @@ def test_a_certificate_for_a_larger_epsilon_is_used_below_it():
 
 def test_every_shipped_certificate_covers_what_it_is_offered_for():
     for epsilon in (0.0, 0.005, 0.01, 0.1, 0.29):
-        offered = shipped_certificates(epsilon)
+        offered = shipped_certificates(Request(10**6, epsilon, KS18.honest))
         assert offered
         assert all(c.epsilon >= epsilon for c in offered)
-    assert shipped_certificates(0.45) == []
+    assert shipped_certificates(Request(10**6, 0.45, KS18.honest)) == []
 
 
 def test_bad_choices_are_refused():

@@ -7,6 +7,7 @@ import pytest
 
 from protocol.certificate.groups import setting_permutations, stabiliser
 from protocol.search.polytope import full_polytope, solve
+from protocol.settings.code import SettingCode
 from protocol.settings.ks18 import CODES, default_code, full_code, joint_code
 from qdevices.ks18.game import KS18, STARRED_SETTING, starred_event
 
@@ -62,3 +63,30 @@ def test_the_pairs_of_the_joint_code_suffice_for_the_linear_inequality():
         guessed = objective.copy()
         guessed[STARRED_SETTING, guess] += 1
         assert solve(guessed.ravel(), full_polytope(KS18)).fun <= 1 + 1e-7
+
+
+@pytest.mark.parametrize("bits", [6, 7, 8, 9, 10])
+def test_spot_codes_test_each_of_their_pairs_with_one_word_and_star_the_rest(bits):
+    code = CODES[f"spot{bits}"]()
+    counts = np.bincount(code.table, minlength=81)
+    tested = {6: 23, 7: 23, 8: 38, 9: 80, 10: 80}[bits]
+    assert code.bits_per_run == bits
+    assert counts[STARRED_SETTING] == 2**bits - tested
+    assert set(counts[counts > 0].tolist()) == {1, 2**bits - tested}
+    assert np.count_nonzero(counts) == tested + 1
+    fair = code.rho(0.0)
+    assert fair[code.settings_used].max() == pytest.approx(2**bits - tested)
+
+
+@pytest.mark.parametrize("bits", [6, 8, 10])
+@pytest.mark.parametrize("epsilon", [0.01, 0.1])
+def test_tests_at_the_end_are_no_worse_than_spread_over_the_tree(bits, epsilon):
+    code = CODES[f"spot{bits}"]()
+    tested = [u for u in code.words if u != STARRED_SETTING]
+    words = [STARRED_SETTING] * 2**bits
+    order = [int(f"{k:0{bits}b}"[::-1], 2) for k in range(2**bits)]  # far from each other
+    for place, pair in zip(sorted(order[: len(tested)]), tested, strict=True):
+        words[place] = pair
+    spread = SettingCode("spread", tuple(words), STARRED_SETTING, KS18)
+    used = code.settings_used
+    assert (code.rho(epsilon)[used] <= spread.rho(epsilon)[used].max() * (1 + 1e-9)).all()
