@@ -13,7 +13,7 @@ import argparse
 import json
 import math
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +45,8 @@ MODELS = (
     (CLASSICAL, 10**6),
     (NO_SIGNALLING, 10**6),
     (CLASSICAL, 10**8),
-    (CLASSICAL, 10**4),
     (NO_SIGNALLING, 10**8),
+    (CLASSICAL, 10**4),
     (CLASSICAL, 10**5),
     (NO_SIGNALLING, 10**5),
 )
@@ -77,9 +77,9 @@ def chains() -> list[Chain]:
         epsilons, noises = (EPSILONS, NOISES) if usual else (FEWER_EPSILONS, FEWER_NOISES)
         order = sorted(epsilons, key=lambda e: abs(math.log((e + 0.003) / 0.013)))
         found += [Chain(model, runs, epsilon, noises) for epsilon in order]
-    for code in NAMED:
-        for epsilon in NAMED_EPSILONS:
-            found.append(Chain(NO_SIGNALLING, 10**6, epsilon, NAMED_NOISES, code))
+        if (model, runs) == (NO_SIGNALLING, 10**6):
+            for code in NAMED:
+                found += [Chain(model, runs, e, NAMED_NOISES, code) for e in NAMED_EPSILONS]
     return found
 
 
@@ -189,7 +189,7 @@ def main() -> None:
     stop = time.monotonic() + 60 * chosen.minutes
     waiting = chains()
     with ProcessPoolExecutor(chosen.workers) as pool:
-        running = set()
+        running: set[Future[list[str]]] = set()
         while (waiting and time.monotonic() < stop) or running:
             while waiting and len(running) < chosen.workers and time.monotonic() < stop:
                 running.add(pool.submit(make, waiting.pop(0)))

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from _report import header
 
-from protocol.certificate.shipped import _names, _read
+from protocol.certificate.shipped import names, shipped
 from protocol.certificate.signalling import largest_norm
 from protocol.certificate.table import TableCertificate
 from qdevices.ks18.game import KS18
@@ -28,18 +28,18 @@ def main() -> None:
     wanted = parser.parse_args()
     header("numpy", "scipy")
     print(
-        f"{'certificate':<26} {'beta':>7} {'rate':>7} {'N':>7} {'sizes':>7} {'eta':>9} "
+        f"{'certificate':<36} {'beta':>7} {'rate':>7} {'N':>7} {'sizes':>7} {'eta':>9} "
         f"{'lost':>7} {'nothing left':>12}"
     )
-    for epsilon, _, name in _names():
-        if wanted.epsilon is not None and epsilon != wanted.epsilon:
+    for name in names():
+        if wanted.epsilon is not None and name.epsilon != wanted.epsilon:
             continue
-        certificate = _read(name)
+        certificate = shipped(name)
         assert isinstance(certificate, TableCertificate)
-        score = _score(certificate, float(name.removesuffix(".json").rsplit("w", 1)[1]))
+        score = _score(certificate, name.noise)
         sizes = int(np.abs(certificate.proof.potentials).sum(axis=1).max()) / 2**50
         print(
-            f"{name.removesuffix('.json'):<26} {certificate.beta:7.4f} "
+            f"{name.text:<36} {certificate.beta:7.4f} "
             f"{score / certificate.beta:7.4f} {float(largest_norm(certificate.proof)):7.3f} "
             f"{sizes:7.3f} {certificate.signalling_excess(wanted.gamma):9.3g} "
             f"{certificate.signalling_charge(wanted.gamma, 1) / score:7.1%} "

@@ -37,7 +37,7 @@ from protocol.certificate.score import ScoreCertificate
 from protocol.certificate.signalling import excess, largest_norm
 from protocol.documents.fields import Fields, printable
 from protocol.documents.number_text import read_numbers
-from protocol.request import Request, same_code
+from protocol.request import Request
 from protocol.settings.code import SettingCode
 from qdevices.arrays import frozen
 from qdevices.errors import InputError
@@ -142,11 +142,10 @@ class TableCertificate(ScoreCertificate):
 
     @classmethod
     def candidates(cls, request: Request) -> Iterable[ScoreCertificate]:
-        """Those that ship with the package and cover the request's sources."""
+        """Those that ship with the package and cover the request's sources, the nearest."""
         from protocol.certificate.shipped import shipped_certificates
 
-        found = shipped_certificates(request.epsilon)
-        return [c for c in found if request.code is None or same_code(c.code, request.code)]
+        return shipped_certificates(request)
 
 
 def _log2_factors(table: Table) -> NDArray[np.float64]:

@@ -73,7 +73,7 @@ def test_any_behaviour_has_some_near_it():
 def bundled(proved, tmp_path, monkeypatch):
     """Opens an archive with these members instead of the one that ships."""
     name = ShippedName("classical", 1000, 0.05, 1e-5, "joint")
-    bundle([(name, TableCertificate(*proved, {}))], tmp_path / "a.zip")
+    bundle([(name, TableCertificate(proved[0], proved[1], {}))], tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         data = archive.read(name.text)
 
@@ -97,7 +97,7 @@ def test_what_is_bundled_comes_back_and_is_proved(proved, bundled):
     assert name.text == "cl-n1000-e0.05-w1e-05-joint"
     opened(**{"cl_n1000_e0p05_w1e_05_joint": data})
     assert names() == (name,)
-    assert shipped(name).digest == TableCertificate(*proved, {}).digest
+    assert shipped(name).digest == TableCertificate(proved[0], proved[1], {}).digest
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from protocol.certificate.shipped import shipped_certificates
 from protocol.plan.tails import binomial_lower, binomial_upper, score_quantile
 from protocol.plan.tails_any import (
     count_lower_any,
@@ -19,6 +18,7 @@ from protocol.plan.tails_any import (
 from protocol.sources.adversarial import StarvingSource
 from qdevices.device import TableDevice
 from qdevices.ks18.game import KS18
+from tests.protocol.tables import tables
 
 EPSILON, NOISE, RUNS, COMPLETENESS, PLAYED = 0.05, 0.001, 20_000, 0.9, 400
 BEHAVIOUR = KS18.noisy(NOISE)
@@ -36,7 +36,7 @@ class Thresholds:
 
 @pytest.fixture(scope="module")
 def certificate():
-    return next(c for c in shipped_certificates(EPSILON) if c.code.name == "joint")
+    return next(c for c in tables(EPSILON) if c.code.name == "joint")
 
 
 @pytest.fixture(scope="module")

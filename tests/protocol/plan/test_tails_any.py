@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from protocol.certificate.shipped import shipped_certificates
 from protocol.plan.tails import binomial_lower, binomial_upper, score_quantile, score_tail_mean
 from protocol.plan.tails_any import (
     _Scores,
@@ -24,6 +23,7 @@ from protocol.settings.code import SettingCode
 from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.ks18.game import KS18
+from tests.protocol.tables import tables
 
 TOY = Game(
     "toy",
@@ -162,7 +162,7 @@ def test_limits_of_counts_are_the_best_for_all_adaptive_sources(toy, epsilon, ru
 
 
 def test_a_mask_of_settings_stands_for_all_outcomes():
-    certificate = shipped_certificates(0.01)[0]
+    certificate = tables(0.01)[0]
     code = certificate.code
     starred = np.zeros((81, 1), dtype=np.bool_)
     starred[code.starred] = True
@@ -180,7 +180,7 @@ def test_a_mask_of_settings_stands_for_all_outcomes():
 @pytest.mark.parametrize("runs", [1000, 10**6, 10**9])
 def test_at_epsilon_zero_the_threshold_is_that_of_fair_bits(runs):
     """Up to the lattice steps that are given away, n^(1/3) + 2 of at most 8e-4 deviations each."""
-    for certificate in shipped_certificates(0.01):
+    for certificate in tables(0.01):
         code, behaviour = certificate.code, KS18.noisy(0.001)
         joint = code.probabilities()[:, None] * behaviour
         fair = score_quantile(certificate.log2_factors, joint, runs, 0.0095)
@@ -221,7 +221,7 @@ def test_an_epsilon_that_is_none_is_refused(epsilon):
 def test_thresholds_for_any_source_keep_most_of_the_score():
     """At (0.01, 0.1 %) and a million runs, with those of the `joint` code: 94 to 95 %."""
     behaviour = KS18.noisy(0.001)
-    for certificate in shipped_certificates(0.01):
+    for certificate in tables(0.01):
         code, factors = certificate.code, certificate.log2_factors
         joint = code.probabilities()[:, None] * behaviour
         fair = score_quantile(factors, joint, 10**6, 0.0095)
