@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from protocol.certificate import file as certificates
+from protocol.certificate.check import check_certificate
 from protocol.documents.fields import Fields
 from protocol.documents.format import Format, Opened
 from protocol.extract.kinds import extractor_from_json
@@ -95,6 +96,7 @@ def restored(plan: Plan) -> Plan:
     """
     if type(plan) is not Plan:
         raise InputError(f"the plan is a {type(plan).__name__}, expected a Plan")
+    check_certificate(plan.certificate)
     derived: dict[str, Any] = {
         "delta": 0,
         "mu1": 0,

@@ -48,7 +48,7 @@ from protocol.run.verification import verify_folder
 from protocol.search.code_search import codes_from, starred_classes
 from protocol.search.optimise import SEARCH_GRID, optimise, optimised_certificate
 from protocol.search.polytope import full_polytope, reduced_polytope, solve
-from protocol.search.prove import prove
+from protocol.search.prove import prove, prove_tight
 from protocol.search.values import (
     guessing_attack,
     guessing_probability,
@@ -331,7 +331,7 @@ def _free_proof(table, grid):
 def test_a_table_without_credit_is_proved_and_one_with_credit_refuted(game):
     table = _flat_table(game)
     check_proof(table, _free_proof(table, SEARCH_GRID))
-    check_proof(table, prove(table, SEARCH_GRID))
+    check_proof(*prove_tight(table, SEARCH_GRID))
     factors = table.factors.copy()
     factors[0] += ONE // 64
     credited = replace(table, factors=factors)

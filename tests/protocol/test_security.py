@@ -66,7 +66,7 @@ def test_assumptions_follow_the_model():
         assert ("Eve has to measure before" in said[security]) is (
             security.side_information == "classical"
         )
-        assert ("weak bits that the extractor used for ever" in said[security]) is (
+        assert ("all later bits of the same source, for ever" in said[security]) is (
             security.extractor_bits == "secret"
         )
         assert ("and the outcomes for ever" in said[security]) is (
