@@ -44,8 +44,9 @@ _NAME = re.compile(
     r"(?P<model>ns|cl)-n(?P<runs>[0-9]{1,10})-e(?P<epsilon>[0-9.e-]{1,12}?)"
     r"-w(?P<noise>[0-9.e-]{1,12}?)-(?P<code>[a-z0-9]{1,20})"
 )
-#: How many are offered for a request, the nearest.
-_NEAREST = 8
+#: How many of each model are offered for a request, the nearest: for few runs, say, those that were
+#: made for the other one may give more.
+_NEAREST = 7
 _GAME, _KIND = "ks18", "optimised"
 #: Every member has this date, so that the same certificates make the same archive.
 _DATE = (2026, 1, 1, 0, 0, 0)
@@ -206,7 +207,11 @@ def shipped_certificates(request: Request) -> list[ScoreCertificate]:
         if name.epsilon == min(other.epsilon for other in group)
     ]
     closest.sort(key=lambda name: _distance(name, request, noise))
-    return [shipped(name) for name in closest[:_NEAREST]]
+    found = []
+    own = request.security.side_information
+    for model in (own, *(other for other in _MODELS.values() if other != own)):
+        found += [name for name in closest if name.side_information == model][:_NEAREST]
+    return [shipped(name) for name in found]
 
 
 def _serves(name: ShippedName, request: Request) -> bool:
@@ -223,11 +228,10 @@ def _least_squares_noise(request: Request) -> float:
 
 
 def _distance(name: ShippedName, request: Request, noise: float) -> float:
-    """How far a point is from a request: another model is far, then ε, noise and n."""
+    """How far a point is from a request, in ε, noise and n."""
     runs = 10**9 if request.runs is None else request.runs
     return (
-        10.0 * (name.side_information != request.security.side_information)
-        + 4 * abs(math.log((name.epsilon + 0.01) / (request.epsilon + 0.01)))
+        4 * abs(math.log((name.epsilon + 0.01) / (request.epsilon + 0.01)))
         + abs(math.log((name.noise + 3e-4) / (noise + 3e-4)))
         + 0.3 * abs(math.log(name.runs / runs))
     )

@@ -81,7 +81,7 @@ def check_not_fixed(given: set[str], what: str) -> None:
     """
     for name in _PLANNED:
         if name in given:
-            option = name.removesuffix("_name")
+            option = name.removesuffix("_name").replace("_", "-")
             raise InputError(f"--{option} cannot be given with {what}, which fixes it")
 
 

@@ -75,6 +75,7 @@ def command(
             "request_sha256": request.digest,
             "plan_sha256": plan.digest,
             "assumptions": assumptions(plan),
+            "model": plan.security.sentence,
         }
         if plan.complete_for == ANY:
             data["theorem10"] = asdict(theorem10_of(plan, request))

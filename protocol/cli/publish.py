@@ -8,6 +8,7 @@ import click
 
 from protocol.cli import _options as options
 from protocol.cli._json import show_json
+from protocol.cli._text import NOT_FAITHFUL
 from protocol.jobs.ledger import check_finished
 from protocol.run.folder import read_run
 from protocol.run.publish import public_names, publish
@@ -37,5 +38,7 @@ def command(folder: str, out: str, as_json: bool) -> int:
     else:
         click.echo(f"Written to {out}: {', '.join(names)} and public.json")
         click.echo(f"  {record.plan.security.sentence}")
+        if not record.provenance.faithful:
+            click.echo(NOT_FAITHFUL)
         click.echo(f"Digest of the public record: {digest}")
     return 0

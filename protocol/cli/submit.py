@@ -186,6 +186,7 @@ def command(
         data = {"folder": out, "chunks": sent, "backend": backend, "order": order}
         data |= {"faithful": order == "run", "seed": seed, "source_bits": bits}
         data |= {"plan_sha256": plan.digest, "assumptions": assumptions(plan, chunk)}
+        data |= {"security": plan.security.to_json(), "model": plan.security.sentence}
         show_json(data)
         return 0
     click.echo(

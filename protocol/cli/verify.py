@@ -43,6 +43,7 @@ def command(folder: str, plan_digest: str | None, digest: str | None, as_json: b
             "grouped": found.grouped,
             "plan_sha256": found.plan_digest,
             "record_sha256": found.record_digest,
+            "model": found.model,
             "checks": rows,
         }
         show_json(data)
@@ -54,6 +55,8 @@ def command(folder: str, plan_digest: str | None, digest: str | None, as_json: b
         if found.agrees:
             click.echo(f"  plan   {found.plan_digest}")
             click.echo(f"  record {found.record_digest}")
+        if found.model:
+            click.echo(f"  model  {found.model}")
         if found.grouped:
             click.echo(NOT_FAITHFUL)
     return 0 if found.agrees else 3

@@ -51,8 +51,8 @@ def _of_the_model(security: Security) -> tuple[str, ...]:
         before, ever = "settings and extractor bits", "the outcomes"
     if security.side_information == CLASSICAL:
         found.append(
-            f"Eve has to measure before output is known; {before} stay unknown to her until then, "
-            f"and {ever} for ever"
+            f"Eve has to measure before the output is known; {before} stay unknown to her until "
+            f"then, and {ever} for ever"
         )
         found.append("so her side information is classical; the bound holds for each value of it")
     else:

@@ -130,6 +130,11 @@ def _best_of(
         plans,
         key=lambda p: (p.output_bits, -p.source_bits * bool(p.output_bits), p.min_entropy_bits),
     )
+    if not best.output_bits and request.output_bits is not None:
+        # What is possible is said by the certificate with which the most is.
+        free = replace(request, output_bits=None)
+        most = max(finalists, key=lambda c: plan_with(free, c).output_bits)
+        best = plan_with(request, most)
     if best.reason is not None and len(known) > 1:
         best = replace(best, reason=f"best of {len(known)} certificates: {best.reason}")
     return best

@@ -48,6 +48,8 @@ SETTINGS = "settings.npy"
 OUTCOMES = "outcomes.npy"
 EXTRACTOR_BITS = "extractor_bits.bin"
 OUTPUT = "output.bin"
+#: The record of what `publish` wrote.
+PUBLIC_RECORD = "public.json"
 #: All that a run writes beside its record.  Every file is private: output, extractor bits and
 #: outcomes tell the output, a simulation's seed in the record does too, and settings must not
 #: become known too early.
@@ -371,6 +373,12 @@ def read_recorded(settings: str | Path, outcomes: str | Path, game: Game) -> Rec
             or a run folder around them that is of another game or not as it was written.
     """
     around = {Path(os.path.realpath(file)).parent for file in (settings, outcomes)}
+    for parent in around:
+        if os.path.lexists(parent / PUBLIC_RECORD):
+            raise InputError(
+                f"{str(parent)!r} was published from a run folder: its outcomes are no secret, and "
+                "its order and redraws stand in the run's own record; expected the run folder"
+            )
     if not any(holds_run(parent) for parent in around):
         return Recorded(*load_pair(settings, outcomes, game), Provenance("recorded"))
     if len(around) > 1:

@@ -20,13 +20,12 @@ from protocol.documents.files import create_private, move_to_name, open_regular,
 from protocol.documents.format import Format, spelled
 from protocol.plan.file import plan_to_json
 from protocol.run import folder
-from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, SETTINGS
+from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, PUBLIC_RECORD, SETTINGS
 from protocol.run.record import RunRecord
 from protocol.security import SECRET
 from qdevices.errors import InputError
 
 FORMAT = Format("ksamp-public", "public record of the run")
-PUBLIC_RECORD = "public.json"
 
 
 def public_names(record: RunRecord) -> tuple[str, ...]:

@@ -45,12 +45,14 @@ class Verification:
         grouped: the runs were grouped by setting, so that their certificate holds only for a
             device without memory.
         plan_digest, record_digest: as computed here; None if not even that was possible.
+        model: what the output is secure against, in a sentence; None likewise.
     """
 
     checks: tuple[Check, ...]
     grouped: bool = False
     plan_digest: str | None = None
     record_digest: str | None = None
+    model: str | None = None
 
     @property
     def agrees(self) -> bool:
@@ -103,7 +105,9 @@ def verify_folder(
     checks += [*differing, Check("plan", not differing)]
 
     def found() -> Verification:
-        return Verification(tuple(checks), grouped, plan.digest, record.sha256)
+        return Verification(
+            tuple(checks), grouped, plan.digest, record.sha256, plan.security.sentence
+        )
 
     try:
         stored = folder.read_data(path, record)

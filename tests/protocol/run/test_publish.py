@@ -9,8 +9,8 @@ import shutil
 import pytest
 
 from protocol.data.marks import RECORD
-from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, OUTPUT, SETTINGS
-from protocol.run.publish import FORMAT, PUBLIC_RECORD
+from protocol.run.folder import EXTRACTOR_BITS, OUTCOMES, OUTPUT, PUBLIC_RECORD, SETTINGS
+from protocol.run.publish import FORMAT
 from protocol.run.record import RunRecord
 
 RUN = ("run", "--runs", "60000", "--seed", "7", "--side-information", "classical")
@@ -80,3 +80,14 @@ def test_an_edited_run_is_not_published(published, ksamp, tmp_path):
     assert answer.status == 2
     assert "was changed after the run" in answer.err
     assert not (tmp_path / "x").exists()
+
+
+def test_what_was_published_is_not_certified_as_if_it_were_a_record(ksamp, tmp_path):
+    """It would lose order and redraws, and be extracted from as if its outcomes were secret."""
+    run, out = tmp_path / "run", tmp_path / "out"
+    assert ksamp(*RUN, "--extractor-bits", "secret", "--out", run).status == 0
+    assert ksamp("publish", run, "--out", out).status == 0
+    files = ("--settings", out / SETTINGS, "--outcomes", out / OUTCOMES)
+    answer = ksamp("certify", *files, "--code", "joint")
+    assert answer.status == 2
+    assert "was published from a run folder" in answer.err
