@@ -20,7 +20,7 @@ from protocol.certificate.groups import (
     setting_permutations,
     slot_permutations,
 )
-from protocol.certificate.potentials import from_marginals, slots, zero_sum_classes
+from protocol.certificate.potentials import from_marginals, slots, to_integers, zero_sum_classes
 from protocol.certificate.proof import (
     BETA_BITS,
     BITS,
@@ -37,7 +37,7 @@ from protocol.certificate.proof import (
     tested_objective,
 )
 from protocol.search.case_rows import Rows, add_case, maximise
-from protocol.search.polytope import full_polytope, solve
+from protocol.search.polytope import LinearProgramError, full_polytope, solve
 from qdevices.game import Game
 
 #: Potentials are rounded to multiples of about β·2^−26: finer brings nothing, coarser costs score.
@@ -105,7 +105,14 @@ def prove(
     for case in cases(grid, group, starred, game):
         own = box_stabiliser(group, starred, game, case.low, case.high)
         slot_orbits = orbits(slot_permutations(own, game))
-        found = _potentials(table, case, group, slot_orbits, signalling)
+        try:
+            found = _potentials(table, case, group, slot_orbits, signalling)
+        except LinearProgramError:
+            # Some versions of HiGHS call this programme infeasible, which it never is; the one over
+            # boxes has the same bound for devices that do not signal.
+            wanted = chord_box(table, case)[2]
+            potentials.append(to_integers(wanted, 2.0 ** (unit_bits - BITS), game) << unit_bits)
+            continue
         whole = _whole_on_orbits(found * 2.0 ** (BITS - unit_bits), slot_orbits, game)
         potentials.append((whole << unit_bits)[slot_orbits])
     return _with_best_alpha(table, grid, np.array(potentials))
