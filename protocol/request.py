@@ -22,7 +22,7 @@ from protocol.extract.kinds import DEFAULT, EXTRACTORS
 from protocol.security import PAPER, Security
 from protocol.settings.code import SettingCode
 from protocol.settings.sv_tree import check_epsilon
-from qdevices.arrays import frozen, reals
+from qdevices.arrays import frozen, is_real, is_whole, reals
 from qdevices.errors import InputError
 from qdevices.game import Game
 from qdevices.games import GAMES
@@ -220,7 +220,7 @@ def check_count(name: str, value: Any, most: int = MOST_RUNS) -> int:
     Raises:
         InputError: otherwise.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_whole(value):
         raise InputError(f"{name} is {value!r:.60}, expected a whole number in 1..{most}")
     if not 0 < value <= most:
         raise InputError(f"{name} {value} is outside 1..{most}")
@@ -285,7 +285,7 @@ def soundness_from(text: str | float) -> float:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_real(value):
         raise InputError(f"{name} is {value!r:.60}, expected a number")
     try:
         return float(value) + 0.0

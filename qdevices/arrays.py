@@ -1,4 +1,4 @@
-"""Arrays from anybody, and arrays that nobody can write to, not even whoever asks NumPy to."""
+"""Numbers and arrays from anybody, and arrays that nobody can write to, whoever asks NumPy to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from qdevices.errors import InputError
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def is_whole(value: object) -> bool:
+    """Whether this is a whole number, Python's or NumPy's; true, 5.0 and "5" are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_real(value: object) -> bool:
+    """Whether this is a real number, Python's or NumPy's, nan and infinities among them."""
+    return is_whole(value) or isinstance(value, (float, np.floating))
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdevices.arrays import frozen, reals
+from qdevices.arrays import frozen, is_whole, reals
 from qdevices.errors import InputError
 
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,31}")
@@ -204,6 +204,17 @@ class Game:
         table = self.honest if behaviour is None else behaviour
         return (1 - weight) * table + weight / self.n_joint
 
+    def nearest_noise(self, behaviour: NDArray[np.float64]) -> float:
+        """The weight of white noise with which `noisy` comes nearest to a behaviour.
+
+        By least squares; out of [0, 1] where the nearest mixture is none.
+
+        Args:
+            behaviour: P(x|u), (pairs, joint).
+        """
+        change = self.noisy(1.0) - self.honest
+        return float(((behaviour - self.honest) * change).sum() / (change**2).sum())
+
     def pair_index(self, first: int, second: int) -> int:
         """Index of the setting pair with the 1-based labels `first` and `second`.
 
@@ -211,7 +222,7 @@ class Game:
             InputError: a label out of range.
         """
         for label, count in zip((first, second), self.settings, strict=True):
-            if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            if not is_whole(label):
                 raise InputError(f"setting label {label!r:.40}, expected a whole number")
             if not 1 <= label <= count:
                 raise InputError(f"setting label {label} is outside 1..{count}")

@@ -194,7 +194,7 @@ def shipped_certificates(request: Request) -> list[ScoreCertificate]:
     """
     if request.game.name != _GAME:
         return []
-    noise = _least_squares_noise(request)
+    noise = max(0.0, request.game.nearest_noise(request.behaviour))
     near: dict[tuple[str, int, float], list[ShippedName]] = {}
     for name in names():
         if name.epsilon >= request.epsilon and _serves(name, request):
@@ -218,13 +218,6 @@ def _serves(name: ShippedName, request: Request) -> bool:
     return request.code is None or (
         request.code.name == name.code and same_code(shipped(name).code, request.code)
     )
-
-
-def _least_squares_noise(request: Request) -> float:
-    """The white noise that is nearest to the expected behaviour."""
-    change = request.game.noisy(1.0) - request.game.honest
-    moved = request.behaviour - request.game.honest
-    return max(0.0, float((moved * change).sum() / (change**2).sum()))
 
 
 def _distance(name: ShippedName, request: Request, noise: float) -> float:

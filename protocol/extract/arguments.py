@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from protocol.documents.fields import printable
+from qdevices.arrays import is_real, is_whole
 from qdevices.errors import InputError
 
 
@@ -24,7 +23,7 @@ def whole(name: str, value: Any) -> int:
     Raises:
         InputError: anything else, also a bool.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_whole(value):
         raise InputError(f"{name}: {printable(repr(value), 60)}, expected a whole number")
     return int(value)
 
@@ -39,7 +38,7 @@ def real(name: str, value: Any) -> float:
     Raises:
         InputError: anything else, also a bool, or an int too large for a float.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_real(value):
         raise InputError(f"{name}: {printable(repr(value), 60)}, expected a number")
     try:
         return float(value)

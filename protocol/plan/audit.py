@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from protocol.certificate.score import ScoreCertificate, check_shape
 from protocol.extract.bounds import Source1
 from protocol.extract.extractor import Extractor
@@ -27,6 +25,7 @@ from protocol.request import (
 )
 from protocol.security import PAPER, Security
 from protocol.settings.sv_tree import check_epsilon
+from qdevices.arrays import is_real, is_whole
 from qdevices.errors import InputError
 
 #: Relative difference that the floating point of another machine may make.
@@ -121,7 +120,7 @@ def _numbers(plan: Promise) -> dict[str, int | float]:
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_whole(value):
         raise InputError(f"the plan's {name} is {value!r:.60}, expected a whole number")
     if not least <= value <= most:
         raise InputError(f"the plan's {name} is {value}, expected {least}..{most}")
@@ -129,7 +128,7 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def _real(name: str, value: Any, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_real(value):
         raise InputError(f"the plan's {name} is {value!r:.60}, expected a number")
     if isinstance(value, int) and abs(value) > 1 << 1000:
         raise InputError(f"the plan's {name} is {value!r:.60}, expected a finite number")

@@ -7,7 +7,6 @@ request.  What is damaged, hostile or cannot be written is said on the log and o
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from protocol.certificate.file import from_json, to_json
 from protocol.certificate.table import TableCertificate
 from protocol.documents.fields import printable
-from protocol.documents.files import PRIVATE, MissingError, read_json, write_file
+from protocol.documents.files import PRIVATE, MissingError, log, read_json, write_file
 from protocol.documents.format import spelled
 from protocol.request import Request, check_covered, same_code
 from qdevices.errors import KsampError
@@ -24,8 +23,6 @@ from qdevices.errors import KsampError
 _MOST_BYTES, _MOST_FILES = 1 << 20, 64
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 _WHAT = "cached certificate"
-
-log = logging.getLogger("ksamp")
 
 
 def folder() -> Path | None:

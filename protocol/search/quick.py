@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from protocol.certificate.proof import BETA_BITS, ProofError
 from protocol.certificate.score import ScoreCertificate
@@ -223,9 +222,8 @@ def _near(a: float, b: float, factor: float) -> bool:
 
 def _white_noise(request: Request) -> float | None:
     """The white noise of a behaviour that is the honest one but for it; None for any other."""
-    honest: NDArray[np.float64] = request.game.honest
-    change = request.game.noisy(1.0) - honest
-    noise = float(((request.behaviour - honest) * change).sum() / (change**2).sum())
-    if np.abs(request.behaviour - honest - noise * change).max() > 1e-6:
+    game, noise = request.game, request.game.nearest_noise(request.behaviour)
+    change = game.noisy(1.0) - game.honest
+    if np.abs(request.behaviour - game.honest - noise * change).max() > 1e-6:
         return None
     return noise

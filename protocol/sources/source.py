@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from protocol.documents.fields import printable
 from protocol.settings.code import SettingCode
+from qdevices.arrays import is_whole
 from qdevices.errors import InputError
 
 Bits = NDArray[np.uint8]
@@ -181,8 +182,7 @@ def check_count(count: int) -> int:
     Raises:
         InputError: no whole number, or one below 0 or that no source has.
     """
-    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
-    if not (whole and 0 <= count <= MOST_POSITION):
+    if not (is_whole(count) and 0 <= count <= MOST_POSITION):
         raise InputError(
             f"{printable(repr(count), 60)} bits asked for, expected a whole number, 0 or more"
         )
