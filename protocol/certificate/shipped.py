@@ -195,29 +195,23 @@ def shipped_certificates(request: Request) -> list[ScoreCertificate]:
     if request.game.name != _GAME:
         return []
     noise = max(0.0, request.game.nearest_noise(request.behaviour))
-    near: dict[tuple[str, int, float], list[ShippedName]] = {}
-    for name in names():
-        if name.epsilon >= request.epsilon and _serves(name, request):
-            near.setdefault((name.side_information, name.runs, name.noise), []).append(name)
     # For each model, n and noise the least ε', with every code that there is at it.
-    closest = [
-        name
-        for group in near.values()
-        for name in group
-        if name.epsilon == min(other.epsilon for other in group)
-    ]
-    closest.sort(key=lambda name: _distance(name, request, noise))
+    least: dict[tuple[str, int, float], float] = {}
+    near: list[ShippedName] = []
+    for name in sorted(names(), key=lambda name: name.epsilon):
+        named = request.code is None or name.code == request.code.name
+        if named and name.epsilon >= request.epsilon:
+            point = name.side_information, name.runs, name.noise
+            if name.epsilon == least.setdefault(point, name.epsilon):
+                near.append(name)
+    near.sort(key=lambda name: (_distance(name, request, noise), name))
     found = []
     own = request.security.side_information
     for model in (own, *(other for other in _MODELS.values() if other != own)):
-        found += [name for name in closest if name.side_information == model][:_NEAREST]
-    return [shipped(name) for name in found]
-
-
-def _serves(name: ShippedName, request: Request) -> bool:
-    return request.code is None or (
-        request.code.name == name.code and same_code(shipped(name).code, request.code)
-    )
+        found += [name for name in near if name.side_information == model][:_NEAREST]
+    # A code of the user's own may have the name of one that ships.
+    certificates = [shipped(name) for name in found]
+    return [c for c in certificates if request.code is None or same_code(c.code, request.code)]
 
 
 def _distance(name: ShippedName, request: Request, noise: float) -> float:
