@@ -10,8 +10,8 @@ from protocol.cli import _options as options
 from protocol.cli._json import show_json
 from protocol.cli._text import NOT_FAITHFUL
 from protocol.jobs.ledger import check_finished
-from protocol.run.folder import read_run
-from protocol.run.publish import public_names, publish
+from protocol.run.folder import PUBLIC_RECORD
+from protocol.run.publish import publish
 
 
 @click.command("publish")
@@ -30,15 +30,13 @@ def command(folder: str, out: str, as_json: bool) -> int:
     not become known either.
     """
     check_finished(Path(folder))
-    digest = publish(folder, out)
-    record = read_run(folder).record
-    names = public_names(record)
+    done = publish(folder, out)
     if as_json:
-        show_json({"folder": out, "files": list(names), "public_sha256": digest})
+        show_json({"folder": out, "files": list(done.files), "public_sha256": done.sha256})
     else:
-        click.echo(f"Written to {out}: {', '.join(names)} and public.json")
-        click.echo(f"  {record.plan.security.sentence}")
-        if not record.provenance.faithful:
+        click.echo(f"Written to {out}: {', '.join(done.files)} and {PUBLIC_RECORD}")
+        click.echo(f"  {done.record.plan.security.sentence}")
+        if not done.record.provenance.faithful:
             click.echo(NOT_FAITHFUL)
-        click.echo(f"Digest of the public record: {digest}")
+        click.echo(f"Digest of the public record: {done.sha256}")
     return 0

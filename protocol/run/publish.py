@@ -11,7 +11,7 @@ the theorem bounds the distance of each pattern by itself (theory 4.7).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
@@ -35,15 +35,27 @@ def public_names(record: RunRecord) -> tuple[str, ...]:
     return (SETTINGS, EXTRACTOR_BITS) if record.extracted else (SETTINGS,)
 
 
-def publish(path: str | Path, out: str | Path) -> str:
+@dataclass(frozen=True)
+class Published:
+    """What `publish` wrote.
+
+    Attributes:
+        record: of the run.
+        files: names of the run's files that were written.
+        sha256: digest of the public record.
+    """
+
+    record: RunRecord
+    files: tuple[str, ...]
+    sha256: str
+
+
+def publish(path: str | Path, out: str | Path) -> Published:
     """Write what may be known of the run folder `path` into the new folder `out`.
 
     Args:
         path: a finished run folder; it is left as it is.
         out: must not exist.
-
-    Returns:
-        The digest of the public record.
 
     Raises:
         InputError: no run folder, one that is not as it was written, or `out` cannot be made.
@@ -68,7 +80,7 @@ def publish(path: str | Path, out: str | Path) -> str:
             move_to_name(hidden, target)
     except OSError as error:
         raise InputError(f"folder {str(out)!r} cannot be written: {error.strerror}") from None
-    return str(record["sha256"])
+    return Published(stored.record, names, str(record["sha256"]))
 
 
 def _content(record: RunRecord, files: dict[str, str]) -> dict[str, Any]:
