@@ -95,7 +95,9 @@ def restored(plan: Plan) -> Plan:
         InputError: no plan, or one that does not say what it is.
     """
     if type(plan) is not Plan:
-        raise InputError(f"the plan is a {type(plan).__name__}, expected a Plan")
+        raise InputError(
+            f"the plan is a {type(plan).__name__}, expected a Plan, and no class derived from it"
+        )
     check_certificate(plan.certificate)
     derived: dict[str, Any] = {
         "delta": 0,

@@ -12,7 +12,7 @@ from protocol.data.provenance import Provenance
 from protocol.plan.file import restored
 from protocol.plan.plan import Plan
 from protocol.progress import Progress
-from protocol.run.judge import Verdict, judge
+from protocol.run.judge import Verdict, judge_restored
 from protocol.run.report import report
 from protocol.run.tally import Tally, check_fresh, check_lean
 from protocol.sources.source import Source
@@ -98,7 +98,7 @@ def finish(
     """
     check_faithful(provenance, allow_grouped)
     plan = restored(plan)
-    verdict = judge(plan, tally, provenance)
+    verdict = judge_restored(plan, tally, provenance)
     empty = np.empty(0, dtype=np.uint8)
     if not verdict.accepted or plan.extractor is None or source is None:
         return Result(plan, verdict, empty, empty, provenance)

@@ -105,9 +105,15 @@ def judge(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
             not proved, a tally of another plan, a number of runs other than planned, settings that
             cannot have come from the plan's code and ε-SV bits, or a provenance that does not fit.
     """
-    if type(plan) is not Plan or type(tally) is not Tally:
-        raise InputError("expected a Plan and a Tally, and no class derived from them")
-    plan = restored(plan)
+    return judge_restored(restored(plan), tally, provenance)
+
+
+def judge_restored(plan: Plan, tally: Tally, provenance: Provenance) -> Verdict:
+    """As `judge`, for a plan that `restored` has just built."""
+    if type(tally) is not Tally:
+        raise InputError(
+            f"the tally is a {type(tally).__name__}, expected a Tally, and no class derived from it"
+        )
     _check_tally(plan, tally)
     if tally.runs != plan.runs:
         raise InputError(f"{tally.runs} runs counted, but the plan is for {plan.runs}")
