@@ -7,6 +7,7 @@ worth 1/β bits of k₀, and in D only two; what is left for D is 2^−7 of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocol.certificate.score import ScoreCertificate
@@ -41,10 +42,46 @@ def largest_output(request: Request, beta: float, score: float, length2: int) ->
         length2: bits of the outcomes at u0, at most.
     """
     attempt = _Attempt(request, beta, score, length2)
-    if request.output_bits is not None:
-        found = attempt.with_any_field(request.output_bits)
-        return attempt.nothing() if found is None else attempt.output(request.output_bits, found)
-    return attempt.largest()
+    if request.output_bits is None:
+        bits, found = _largest(attempt.with_usual_field)
+    else:
+        bits, found = request.output_bits, attempt.with_any_field(request.output_bits)
+    if found is not None:
+        return Output(bits, attempt.least(bits), found)
+    # k₀ is what there is for none.
+    return Output(0, max(0.0, (score - (request.soundness + 2)) / beta), None)
+
+
+def most_with_any_field(request: Request, beta: float, score: float, length2: int) -> int:
+    """The largest m with as many secret weak bits as one is willing to spend; 0 if none."""
+    attempt = _Attempt(request, beta, score, length2)
+    # To one part in ten thousand: it is said to people.
+    return _largest(attempt.with_any_field, 10_000)[0]
+
+
+def _largest(
+    attempt: Callable[[int], Extractor | None], precision: int | None = None
+) -> tuple[int, Extractor | None]:
+    """The largest m of which an attempt makes something, and that; 0 and None if of none.
+
+    By doubling, then bisection: what is enough for m bits is enough for fewer.
+
+    Args:
+        attempt: at m bits.
+        precision: m is found to one part in so many; exactly unless given.
+    """
+    if (best := attempt(1)) is None:
+        return 0, None
+    low, high = 1, 2
+    while high <= MOST_OUTPUT and (found := attempt(high)) is not None:
+        best, low, high = found, high, 2 * high
+    while high - low > (1 if precision is None else max(1, low // precision)):
+        middle = (low + high) // 2
+        if (found := attempt(middle)) is None:
+            high = middle
+        else:
+            best, low = found, middle
+    return low, best
 
 
 class _Attempt:
@@ -55,92 +92,44 @@ class _Attempt:
         self._length2 = length2
         self._kind = EXTRACTORS[request.extractor]
 
-    def largest(self) -> Output:
-        """By doubling, then bisection: what is enough for m bits is enough for fewer."""
-        if (best := self._with_usual_field(1)) is None:
-            return self.nothing()
-        low, high = 1, 2
-        while high <= MOST_OUTPUT and (found := self._with_usual_field(high)) is not None:
-            best, low, high = found, high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            if (found := self._with_usual_field(middle)) is None:
-                high = middle
-            else:
-                best, low = found, middle
-        return self.output(low, best)
-
-    def nothing(self) -> Output:
-        """No output; k₀ is what there is for none."""
-        least = (self._score - (self._request.soundness + 2)) / self._beta
-        return Output(0, max(0.0, least), None)
-
-    def output(self, bits: int, extractor: Extractor) -> Output:
-        """Output of `bits` with its min-entropy."""
-        return Output(bits, self._least(bits), extractor)
+    def least(self, bits: int) -> float:
+        """k₀: where 2·2^{−s₀+βk₀} is all of 2^−(σ+price) but the extractor's share."""
+        return (self._score - self._exponent(bits) - 1 + _LOG2_REST) / self._beta
 
     def _exponent(self, bits: int) -> float:
         """−log₂ of what the distance may be before the price: σ + price."""
         return self._request.soundness + self._request.security.log2_price(bits)
 
-    def _least(self, bits: int) -> float:
-        """k₀: where 2·2^{−s₀+βk₀} is all of 2^−(σ+price) but the extractor's share."""
-        return (self._score - self._exponent(bits) - 1 + _LOG2_REST) / self._beta
+    def _wanted(self, bits: int) -> tuple[float, int, int, Levels, float]:
+        """What an extractor is asked for: ε, bits of source 2, m, levels and log₂ of its distance.
 
-    def _levels(self, bits: int) -> Levels | None:
-        least = self._least(bits)
-        return score_levels(self._score, self._beta, least) if least >= 0 else None
+        Raises:
+            InputError: no outcomes, or a score that gives no levels for so many bits.
+        """
+        if self._length2 < 1:
+            raise InputError(f"source 2 has {self._length2} bits, expected 1 or more")
+        levels = score_levels(self._score, self._beta, self.least(bits))
+        distance = -(self._exponent(bits) + _SHARE_BITS + 1)
+        return self._request.epsilon, self._length2, bits, levels, distance
 
-    def _with_usual_field(self, bits: int, source1_bits: int | None = None) -> Extractor | None:
+    def with_usual_field(self, bits: int, source1_bits: int | None = None) -> Extractor | None:
         """The extractor for m = `bits` with source 1 of the usual length, or another; or None."""
-        if self._length2 < 1 or (levels := self._levels(bits)) is None:
-            return None
         try:
-            return self._kind.for_levels(
-                self._request.epsilon,
-                self._length2,
-                bits,
-                levels,
-                -(self._exponent(bits) + _SHARE_BITS + 1),
-                self._request.security.strong,
-                source1_bits,
-            )
+            strong = self._request.security.strong
+            return self._kind.for_levels(*self._wanted(bits), strong, source1_bits)
         except InputError:
             return None  # no parameters reach this error with sources like these
 
     def with_any_field(self, bits: int) -> Extractor | None:
         """As well, with a longer source 1 if that helps: where its bits stay secret."""
-        usual = self._with_usual_field(bits)
+        usual = self.with_usual_field(bits)
         if usual is not None or self._request.security.extractor_bits != SECRET:
             return usual
-        if self._length2 < 1 or (levels := self._levels(bits)) is None:
-            return None
         try:
-            wanted = self._kind.source1_bits_for_output(
-                self._request.epsilon,
-                self._length2,
-                bits,
-                levels,
-                -(self._exponent(bits) + _SHARE_BITS + 1),
-            )
+            wanted = self._kind.source1_bits_for_output(*self._wanted(bits))
         except InputError:
             return None
-        return self._with_usual_field(bits, wanted)
-
-
-def most_with_any_field(request: Request, beta: float, score: float, length2: int) -> int:
-    """The largest m with as many secret weak bits as one is willing to spend; 0 if none."""
-    attempt = _Attempt(request, beta, score, length2)
-    if attempt.with_any_field(1) is None:
-        return 0
-    low, high = 1, 2
-    while high <= MOST_OUTPUT and attempt.with_any_field(high) is not None:
-        low, high = high, 2 * high
-    # To one part in ten thousand: it is said to people.
-    while high - low > max(1, low // 10_000):
-        middle = (low + high) // 2
-        low, high = (middle, high) if attempt.with_any_field(middle) is not None else (low, middle)
-    return low
+        return self.with_usual_field(bits, wanted)
 
 
 def why_nothing(
